@@ -1,0 +1,251 @@
+"""The configuration of a book: what it trades, with which money, rules, limits and costs.
+
+Pure models: reading files and the environment is the business of ``resources.config``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+AssetClass = Literal["stock", "etf", "crypto", "fx", "option", "index", "future"]
+
+
+class Model(BaseModel):
+    """Base of all configuration: unknown keys are refused and values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class UniverseConfig(Model):
+    """Which instruments a book may trade.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        Symbols by name; empty: every instrument of the asset classes that the lake knows.
+    asset_classes : tuple of str
+        Asset classes taken when no symbols are named.
+    """
+
+    symbols: tuple[str, ...] = ()
+    asset_classes: tuple[AssetClass, ...] = ("stock", "etf")
+
+
+class StrategyConfig(Model):
+    """One strategy of a book.
+
+    Attributes
+    ----------
+    key : str, optional
+        Key of a built-in or registered strategy; the section's own name when neither is given.
+    class_ : str, optional
+        ``module:Class`` of a user's own strategy (key ``class`` in the file).
+    params : dict
+        Parameters, checked by the strategy's own model.
+    weight : float
+        Share of the capital before normalisation over the enabled strategies.
+    priority : int
+        Higher wins a conflict.
+    """
+
+    key: str | None = None
+    class_: str | None = Field(default=None, alias="class", pattern=r"^[\w.]+:\w+$")
+    params: dict[str, Any] = Field(default_factory=dict)
+    enabled: bool = True
+    weight: float = Field(default=1.0, gt=0)
+    priority: int = 0
+
+    @model_validator(mode="after")
+    def _one_source(self) -> StrategyConfig:
+        if self.key and self.class_:
+            raise ValueError("give either key or class, not both")
+        return self
+
+
+class SizingConfig(Model):
+    """How large an entry is.
+
+    Attributes
+    ----------
+    mode : str
+        ``risk`` (equity x risk_per_trade / distance to the stop), ``fraction`` (equity x fraction) or
+        ``target_weight`` (the strategy's weights, less the cash buffer).
+    risk_per_trade, min_risk_per_trade, max_risk_per_trade : float
+        Share of equity lost at the stop; streaks move it within the bounds.
+    max_position, min_position : float
+        Cap and floor of a position as a share of equity; below the floor an entry is skipped.
+    cash_buffer : float
+        Share of equity that target weights leave in cash.
+    whole_shares : bool
+        Round quantities down to whole units (crypto and fx are always fractional).
+    crypto_factor : float
+        Factor on the size of crypto entries.
+    conviction : bool
+        Scale by score: 90 and above full, 80 to 89 80 %, 70 to 79 60 %.
+    """
+
+    mode: Literal["risk", "fraction", "target_weight"] = "risk"
+    risk_per_trade: float = Field(default=0.01, gt=0, le=0.1)
+    min_risk_per_trade: float = Field(default=0.005, gt=0, le=0.1)
+    max_risk_per_trade: float = Field(default=0.02, gt=0, le=0.1)
+    streak_length: int = Field(default=5, ge=1)
+    winning_streak_risk: float = Field(default=0.012, gt=0, le=0.1)
+    losing_streak_risk: float = Field(default=0.007, gt=0, le=0.1)
+    fraction: Fraction = 0.05
+    max_position: float = Field(default=0.05, gt=0, le=1)
+    min_position: float = Field(default=0.01, ge=0, le=1)
+    cash_buffer: float = Field(default=0.0, ge=0, lt=1)
+    whole_shares: bool = True
+    crypto_factor: float = Field(default=0.7, gt=0, le=1)
+    conviction: bool = False
+
+
+class RiskConfig(Model):
+    """Limits that every entry is checked against; an exit is never blocked.
+
+    Attributes
+    ----------
+    max_daily_loss, warn_daily_loss : float
+        Loss against the day's opening equity at which entries stop, and at which a warning is raised.
+    max_positions : int
+        Open positions, entries of the same decision included.
+    max_portfolio_exposure, max_sector_exposure : float
+        Share of equity.
+    max_correlated, correlation_limit, correlation_window : int, float, int
+        At most so many positions correlated above the limit with a new one over the window.
+    regime : bool
+        Scale size and positions by the benchmark's regime (needs ``benchmark``).
+    """
+
+    max_daily_loss: float = Field(default=0.03, gt=0, le=1)
+    warn_daily_loss: float = Field(default=0.02, gt=0, le=1)
+    max_positions: int = Field(default=8, ge=1)
+    max_portfolio_exposure: float = Field(default=0.25, gt=0, le=10)
+    max_sector_exposure: float = Field(default=0.15, gt=0, le=10)
+    max_correlated: int = Field(default=3, ge=0)
+    correlation_limit: float = Field(default=0.7, ge=-1, le=1)
+    correlation_window: int = Field(default=60, ge=5)
+    regime: bool = True
+
+
+class SlippageConfig(Model):
+    """Slippage model and its one or two figures (see ``trading.slippage``)."""
+
+    model: Literal["none", "fixed", "percent", "volume_share", "square_root"] = "percent"
+    value: float = Field(default=0.001, ge=0)
+    volume_limit: Fraction = 0.1
+
+
+class CommissionConfig(Model):
+    """Commission model and its figures (see ``trading.commissions``)."""
+
+    model: Literal["none", "percent", "ib_fixed", "ib_tiered"] = "none"
+    value: float = Field(default=0.0, ge=0)
+
+
+class CostConfig(Model):
+    """Costs of one asset class.
+
+    Attributes
+    ----------
+    participation : float
+        Largest share of a bar's volume that one order may take.
+    """
+
+    slippage: SlippageConfig = SlippageConfig()
+    commission: CommissionConfig = CommissionConfig()
+    participation: Fraction = 0.1
+
+
+class CostsConfig(Model):
+    """Costs by asset class; ``stock`` also serves etf and index."""
+
+    stock: CostConfig = CostConfig()
+    crypto: CostConfig = CostConfig(
+        slippage=SlippageConfig(value=0.003), commission=CommissionConfig(model="percent", value=0.001)
+    )
+    fx: CostConfig = CostConfig(slippage=SlippageConfig(value=0.0001))
+    option: CostConfig = CostConfig(slippage=SlippageConfig(value=0.0))
+
+
+class AlertsConfig(Model):
+    """Which events raise an alert and where it goes; secrets come from the environment.
+
+    Attributes
+    ----------
+    urls : tuple of str
+        Apprise addresses, usually ``${VARIABLES}``; never written to a table or a log.
+    """
+
+    on_entry: bool = True
+    on_exit: bool = True
+    on_risk_limit: bool = True
+    on_performance: bool = True
+    urls: tuple[str, ...] = Field(default=(), repr=False)
+
+
+class ReportConfig(Model):
+    """Where the daily report files go; empty: nowhere but the run's metadata."""
+
+    directory: str = ""
+
+
+class BookConfig(Model):
+    """A book: a named strategy set with capital, risk, costs and a mode.
+
+    Attributes
+    ----------
+    start, end : date
+        First and last session; without an end a book goes on.
+    prices : str
+        ``raw`` (splits change the holding, dividends pay cash), ``split`` (prices adjusted for splits
+        since the start of the book, dividends pay cash) or ``total_return`` (adjusted for both).
+    fill : str
+        ``next_open`` fills a decision at the next session's open, ``same_close`` at the close decided on.
+    benchmark : str, optional
+        Symbol that the regime is measured on and the report compares with.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+    mode: Literal["backtest", "paper", "live"] = "backtest"
+    start: date
+    end: date | None = None
+    capital: float = Field(default=100_000.0, gt=0)
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")
+    calendar: str = "XNYS"
+    timeframe: Literal["1d"] = "1d"
+    prices: Literal["raw", "split", "total_return"] = "raw"
+    fill: Literal["next_open", "same_close"] = "next_open"
+    benchmark: str | None = None
+    universe: UniverseConfig = UniverseConfig()
+    strategies: dict[str, StrategyConfig] = Field(min_length=1)
+    sizing: SizingConfig = SizingConfig()
+    risk: RiskConfig = RiskConfig()
+    costs: CostsConfig = CostsConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    report: ReportConfig = ReportConfig()
+    allow_live: bool = False
+
+    @model_validator(mode="after")
+    def _range(self) -> BookConfig:
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"end {self.end} lies before start {self.start}")
+        return self
+
+
+def resolved(book: BookConfig) -> str:
+    """Resolved configuration as canonical JSON: sorted keys, delivery addresses left out."""
+    content = book.model_dump(mode="json", by_alias=True)
+    content["alerts"].pop("urls")
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def config_hash(book: BookConfig) -> str:
+    """Hash of the resolved configuration: twelve hexadecimal digits of SHA-256."""
+    return hashlib.sha256(resolved(book).encode()).hexdigest()[:12]

@@ -10,16 +10,32 @@ import json
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 AssetClass = Literal["stock", "etf", "crypto", "fx", "option", "index", "future"]
 
 
 class Model(BaseModel):
-    """Base of all configuration: unknown keys are refused and values never change."""
+    """Base of all configuration: unknown keys, NaN and infinities are refused and values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse ``true`` where a number is asked for: pydantic would read it as 1."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
+            raise ValueError("must be a number, not true or false")
+        return value
 
 
 class UniverseConfig(Model):
@@ -48,6 +64,10 @@ class StrategyConfig(Model):
         ``module:Class`` of a user's own strategy (key ``class`` in the file).
     params : dict
         Parameters, checked by the strategy's own model.
+    symbols : tuple of str
+        Symbols the strategy keeps to; empty: the whole universe of the book.
+    enabled : bool
+        Whether the strategy takes part.
     weight : float
         Share of the capital before normalisation over the enabled strategies.
     priority : int
@@ -57,6 +77,7 @@ class StrategyConfig(Model):
     key: str | None = None
     class_: str | None = Field(default=None, alias="class", pattern=r"^[\w.]+:\w+$")
     params: dict[str, Any] = Field(default_factory=dict)
+    symbols: tuple[str, ...] = ()
     enabled: bool = True
     weight: float = Field(default=1.0, gt=0)
     priority: int = 0
@@ -66,6 +87,20 @@ class StrategyConfig(Model):
         if self.key and self.class_:
             raise ValueError("give either key or class, not both")
         return self
+
+
+class StockConfig(Model):
+    """A stock of the older ``[stocks] SYMBOL = { shares = N }`` form, traded by ``bx_trender``."""
+
+    shares: float = Field(gt=0)
+
+
+class WheelConfig(Model):
+    """The wheel of a book: the strategy ``enhanced_wheel``, run beside any others when enabled."""
+
+    enabled: bool = False
+    symbols: tuple[str, ...] = ()
+    params: dict[str, Any] = Field(default_factory=dict)
 
 
 class SizingConfig(Model):
@@ -104,6 +139,17 @@ class SizingConfig(Model):
     whole_shares: bool = True
     crypto_factor: float = Field(default=0.7, gt=0, le=1)
     conviction: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SizingConfig:
+        if self.min_position > self.max_position:
+            raise ValueError(f"min_position {self.min_position} lies above max_position {self.max_position}")
+        if not self.min_risk_per_trade <= self.risk_per_trade <= self.max_risk_per_trade:
+            raise ValueError(
+                f"risk_per_trade {self.risk_per_trade} lies outside min_risk_per_trade "
+                f"{self.min_risk_per_trade} .. max_risk_per_trade {self.max_risk_per_trade}"
+            )
+        return self
 
 
 class RiskConfig(Model):
@@ -164,7 +210,11 @@ class CostConfig(Model):
 
 
 class CostsConfig(Model):
-    """Costs by asset class; ``stock`` also serves etf and index."""
+    """Costs by asset class; ``stock`` also serves etf and index.
+
+    A table that names only some keys keeps the asset class's own defaults for the others; naming a
+    ``model`` starts from that model's defaults.
+    """
 
     stock: CostConfig = CostConfig()
     crypto: CostConfig = CostConfig(
@@ -172,6 +222,19 @@ class CostsConfig(Model):
     )
     fx: CostConfig = CostConfig(slippage=SlippageConfig(value=0.0001))
     option: CostConfig = CostConfig(slippage=SlippageConfig(value=0.0))
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _keep_defaults(cls, value: Any, info: ValidationInfo) -> Any:
+        """Fill what a table leaves out from the default of its own asset class."""
+        if not isinstance(value, dict):
+            return value
+        merged = dict(value)
+        for part, default in cls.model_fields[str(info.field_name)].default.model_dump().items():
+            given = merged.setdefault(part, default)
+            if isinstance(given, dict) and isinstance(default, dict) and "model" not in given:
+                merged[part] = {**default, **given}
+        return merged
 
 
 class AlertsConfig(Model):
@@ -181,6 +244,8 @@ class AlertsConfig(Model):
     ----------
     urls : tuple of str
         Apprise addresses, usually ``${VARIABLES}``; never written to a table or a log.
+    email : tuple of str
+        Recipients; the desk's own mail server (``notifications.mail_server``) delivers.
     """
 
     on_entry: bool = True
@@ -188,12 +253,20 @@ class AlertsConfig(Model):
     on_risk_limit: bool = True
     on_performance: bool = True
     urls: tuple[str, ...] = Field(default=(), repr=False)
+    email: tuple[str, ...] = ()
 
 
 class ReportConfig(Model):
     """Where the daily report files go; empty: nowhere but the run's metadata."""
 
     directory: str = ""
+
+
+class BookLoggingConfig(Model):
+    """A book's own log: level, and a file beside the desk's (empty: none)."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    file: str = ""
 
 
 class BookConfig(Model):
@@ -224,25 +297,87 @@ class BookConfig(Model):
     fill: Literal["next_open", "same_close"] = "next_open"
     benchmark: str | None = None
     universe: UniverseConfig = UniverseConfig()
-    strategies: dict[str, StrategyConfig] = Field(min_length=1)
+    strategies: dict[str, StrategyConfig] = Field(default_factory=dict)
+    stocks: dict[str, StockConfig] = Field(default_factory=dict)
+    wheel: WheelConfig = WheelConfig()
     sizing: SizingConfig = SizingConfig()
     risk: RiskConfig = RiskConfig()
     costs: CostsConfig = CostsConfig()
     alerts: AlertsConfig = AlertsConfig()
     report: ReportConfig = ReportConfig()
+    logging: BookLoggingConfig = BookLoggingConfig()
     allow_live: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_forms(cls, content: Any) -> Any:
+        """Read ``[stocks]`` and ``[wheel]`` as strategies, so that the rest knows one form only."""
+        if not isinstance(content, dict) or not isinstance(content.get("strategies", {}), dict):
+            return content
+        added = _stock_strategies(content.get("stocks")) | _wheel_strategy(content.get("wheel"))
+        written = content.get("strategies", {})
+        for name in added.keys() & written.keys():
+            if not _same_strategy(written[name], added[name]):
+                raise ValueError(f"strategies.{name} is also made by the older form: keep one of the two")
+        return {**content, "strategies": {**added, **written}}
 
     @model_validator(mode="after")
     def _range(self) -> BookConfig:
         if self.end is not None and self.end < self.start:
             raise ValueError(f"end {self.end} lies before start {self.start}")
+        if not self.strategies:
+            raise ValueError("a book needs a table [strategies.NAME]")
         return self
 
 
+def _stock_strategies(stocks: Any) -> dict[str, Any]:
+    """Strategies that stand for the older ``[stocks]`` table; malformed ones are left to the model."""
+    if not isinstance(stocks, dict):
+        return {}
+    shares = {symbol: _field(entry, "shares") for symbol, entry in stocks.items()}
+    return {
+        f"bx_trender_{symbol}": {"key": "bx_trender", "symbols": [symbol], "params": {"shares": count}}
+        for symbol, count in shares.items()
+    }
+
+
+def _wheel_strategy(wheel: Any) -> dict[str, Any]:
+    """Strategy that stands for an enabled ``[wheel]`` table."""
+    if _field(wheel, "enabled") is not True:
+        return {}
+    symbols, params = _field(wheel, "symbols") or (), _field(wheel, "params") or {}
+    return {"wheel": {"key": "enhanced_wheel", "symbols": symbols, "params": params}}
+
+
+def _field(entry: Any, name: str) -> Any:
+    return entry.get(name) if isinstance(entry, dict) else getattr(entry, name, None)
+
+
+def _same_strategy(written: Any, added: dict[str, Any]) -> bool:
+    """Whether a written strategy says the same as the one made from the older form."""
+    try:
+        return StrategyConfig.model_validate(written) == StrategyConfig.model_validate(added)
+    except ValidationError:
+        return True  # the field's own check tells what is wrong with it
+
+
+ExecutionMode = Literal["wheel_only", "legacy", "framework", "hybrid"]
+
+
+def execution_mode(book: BookConfig) -> ExecutionMode:
+    """How a book trades: by the older ``[stocks]`` table, by strategies, by both, or by the wheel alone."""
+    enabled = {name for name, strategy in book.strategies.items() if strategy.enabled}
+    framework = enabled - {"wheel"} - {f"bx_trender_{symbol}" for symbol in book.stocks}
+    if book.stocks:
+        return "hybrid" if framework else "legacy"
+    return "framework" if framework else "wheel_only"
+
+
 def resolved(book: BookConfig) -> str:
-    """Resolved configuration as canonical JSON: sorted keys, delivery addresses left out."""
-    content = book.model_dump(mode="json", by_alias=True)
-    content["alerts"].pop("urls")
+    """Resolved configuration as canonical JSON: sorted keys; delivery addresses and logging left out."""
+    content = book.model_dump(
+        mode="json", by_alias=True, exclude={"logging": True, "alerts": {"urls", "email"}}
+    )
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 

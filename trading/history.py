@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from trading.adjust import forward_factors
 
 Floats = NDArray[np.float64]
-Slots = NDArray[np.int32] | NDArray[np.int64]
+Slots = NDArray[np.signedinteger[Any]]
 PRICES = ("open", "high", "low", "close", "volume")
 
 

@@ -1,0 +1,88 @@
+"""Book files: one TOML or YAML file a book, in the desk's own form or in the momentum groups."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from resources.config.errors import ConfigError
+from resources.config.files import SUFFIXES, read_mapping
+from resources.config.momentum_yaml import is_momentum_form, read_momentum_form
+from resources.config.problems import Source, validated
+from resources.config.substitution import substitute
+from trading.book import BookConfig
+
+
+def load_book(path: Path | str, env: Mapping[str, str] | None = None) -> BookConfig:
+    """Read one book.
+
+    Parameters
+    ----------
+    path : path
+        ``.toml``, ``.yaml`` or ``.yml``; without a key ``name`` the book is called like its file.
+    env : mapping, optional
+        Environment that ``${NAME}`` is taken from; the process's own when left out.
+
+    Raises
+    ------
+    ConfigError
+        Every problem of the file, one line each.
+    """
+    file = Path(path)
+    written = read_mapping(file)
+    content, unresolved = substitute(written, os.environ if env is None else env)
+    content.setdefault("name", default_name(file))
+    source = Source(file=str(file), written=written, unresolved=unresolved)
+    if is_momentum_form(content):
+        return read_momentum_form(content, source)
+    return validated(BookConfig, content, source)
+
+
+def load_books(folder: Path | str, env: Mapping[str, str] | None = None) -> dict[str, BookConfig]:
+    """Read every book of a folder, by name.
+
+    Raises
+    ------
+    ConfigError
+        Every problem of every file, and names that two files give.
+    """
+    books: dict[str, BookConfig] = {}
+    files: dict[str, Path] = {}
+    problems: list[str] = []
+    for file in book_files(folder):
+        try:
+            book = load_book(file, env)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if book.name in files:
+            problems.append(f'{file}: name = "{book.name}": {files[book.name]} has this name already')
+        books[book.name], files[book.name] = book, file
+    if problems:
+        raise ConfigError(problems)
+    return books
+
+
+def book_files(folder: Path | str) -> list[Path]:
+    """Book files of a folder, by file name; a folder that does not exist holds none."""
+    directory = Path(folder)
+    if not directory.is_dir():
+        return []
+    return sorted(
+        file for file in directory.iterdir() if file.suffix in SUFFIXES and not file.name.startswith(".")
+    )
+
+
+def default_name(file: Path) -> str:
+    """Name of a book whose file gives none."""
+    return re.sub(r"[^a-z0-9_.-]+", "-", file.stem.lower()).lstrip("_.-")[:64] or "book"
+
+
+def shown(book: BookConfig) -> dict[str, Any]:
+    """Book for a person's eyes: every key with its value, delivery addresses masked."""
+    content = book.model_dump(mode="json", by_alias=True)
+    content["alerts"]["urls"] = ["***" for _ in book.alerts.urls]
+    return content

@@ -1,0 +1,140 @@
+"""What a configuration model accepts: its keys by dotted path, and what a value may be in words."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+NAME = "NAME"
+"""Stands in a path for a key that the user chooses."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a model.
+
+    Attributes
+    ----------
+    path : tuple of str
+        Path from the top of the file; ``NAME`` for a key of the user's choice.
+    annotation : type
+        Type of the value.
+    metadata : tuple
+        Limits of the value.
+    default : object
+        Value when the key is left out; ``...`` when it must be given.
+    """
+
+    path: tuple[str, ...]
+    annotation: Any
+    metadata: tuple[Any, ...]
+    default: Any
+
+    @property
+    def dotted(self) -> str:
+        """Path as written in messages."""
+        return ".".join(self.path)
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Fields of a model by the name that a file uses."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def keys(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[Key]:
+    """Every key of a model that holds a value (tables are walked into)."""
+    for name, field in fields_of(model).items():
+        annotation = plain(field.annotation)
+        here = (*path, name)
+        entry = _entry_model(annotation)
+        if is_model(annotation):
+            yield from keys(annotation, here)
+        elif entry is not None:
+            yield from keys(entry, (*here, NAME))
+        else:
+            default = ... if field.is_required() else field.get_default(call_default_factory=True)
+            yield Key(here, annotation, tuple(field.metadata), default)
+
+
+def at(model: type[BaseModel], path: tuple[str | int, ...]) -> tuple[Any, tuple[Any, ...]] | None:
+    """Type and limits of the value at a path; None where the model knows nothing of it."""
+    annotation: Any = model
+    metadata: tuple[Any, ...] = ()
+    for part in path:
+        if is_model(annotation):
+            field = fields_of(annotation).get(str(part))
+            if field is None:
+                return None
+            annotation, metadata = plain(field.annotation), tuple(field.metadata)
+        elif get_origin(annotation) in (dict, tuple, list):
+            arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
+            annotation, metadata = _unwrapped(arguments[-1])
+        else:
+            return None
+    return annotation, metadata
+
+
+def allowed(annotation: Any, metadata: tuple[Any, ...]) -> str:
+    """What a value may be, as the end of the sentence "must be ..."."""
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return "one of " + ", ".join(str(choice) for choice in get_args(annotation))
+    if origin in (tuple, list):
+        return 'a list such as ["A", "B"]'
+    if origin is dict or is_model(annotation):
+        return "a table of keys"
+    if annotation in (int, float):
+        return ("a whole number" if annotation is int else "a number") + _limits(metadata)
+    pattern = next((item.pattern for item in metadata if getattr(item, "pattern", None)), None)
+    if pattern is not None:
+        return f"text that matches {pattern}"
+    return {bool: "true or false", str: "text", date: "a date such as 2020-01-31"}.get(
+        annotation, "another value"
+    )
+
+
+def _limits(metadata: tuple[Any, ...]) -> str:
+    words = {Gt: ("above", "gt"), Ge: ("at least", "ge"), Lt: ("below", "lt"), Le: ("at most", "le")}
+    parts = [
+        f"{words[type(item)][0]} {getattr(item, words[type(item)][1])}"
+        for item in metadata
+        if type(item) in words
+    ]
+    return " " + " and ".join(parts) if parts else ""
+
+
+def plain(annotation: Any) -> Any:
+    """Type without ``Annotated`` and without ``| None``."""
+    return _unwrapped(annotation)[0]
+
+
+def _unwrapped(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    metadata: tuple[Any, ...] = ()
+    if get_origin(annotation) is Annotated:
+        annotation, *extra = get_args(annotation)
+        for item in extra:
+            metadata += tuple(item.metadata) if isinstance(item, FieldInfo) else (item,)
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner, more = _unwrapped(next(a for a in get_args(annotation) if a is not type(None)))
+        return inner, metadata + more
+    return annotation, metadata
+
+
+def is_model(annotation: Any) -> bool:
+    """Whether a type is a model, that is a table of known keys."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _entry_model(annotation: Any) -> type[BaseModel] | None:
+    """Model of the entries of a table whose keys the user chooses."""
+    if get_origin(annotation) is dict and is_model(get_args(annotation)[1]):
+        model: type[BaseModel] = get_args(annotation)[1]
+        return model
+    return None

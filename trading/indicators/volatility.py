@@ -16,7 +16,9 @@ def average_true_range(
     ----------
     .. [1] J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
     """
-    return per_symbol(lambda *bars: talib.ATR(*bars, window), offsets, high, low, close)
+    return per_symbol(
+        lambda tops, bottoms, closes: talib.ATR(tops, bottoms, closes, window), offsets, high, low, close
+    )
 
 
 def bollinger_bands(

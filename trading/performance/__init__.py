@@ -1,0 +1,102 @@
+"""Performance of a book: one documented function a measure, tables, and the summary of all of them."""
+
+from trading.performance.activity import annual_turnover, average_exposure, time_in_market
+from trading.performance.benchmark import alpha, beta, correlation, information_ratio, tracking_error
+from trading.performance.drawdown import (
+    Drawdown,
+    deepest,
+    drawdown_episodes,
+    drawdown_series,
+    longest_drawdown,
+    max_drawdown,
+    max_drawdown_duration,
+    running_peak,
+)
+from trading.performance.frames import (
+    benchmark_closes,
+    benchmark_growth,
+    benchmark_returns,
+    portfolio_returns,
+)
+from trading.performance.measures import MEASURES, Measure
+from trading.performance.ratios import calmar_ratio, sharpe_ratio, sortino_ratio
+from trading.performance.returns import (
+    annual_return,
+    annual_volatility,
+    best_session,
+    downside_deviation,
+    expected_shortfall,
+    positive_sessions,
+    total_return,
+    value_at_risk,
+    wealth,
+    worst_session,
+)
+from trading.performance.summary import summary
+from trading.performance.tables import daily_drawdowns, drawdown_table, monthly_returns
+from trading.performance.trades import (
+    average_holding,
+    average_loss,
+    average_trade,
+    average_win,
+    best_trade,
+    expectancy,
+    longest_streak,
+    payoff_ratio,
+    profit_factor,
+    win_rate,
+    worst_trade,
+)
+
+__all__ = [
+    "MEASURES",
+    "Drawdown",
+    "Measure",
+    "alpha",
+    "annual_return",
+    "annual_turnover",
+    "annual_volatility",
+    "average_exposure",
+    "average_holding",
+    "average_loss",
+    "average_trade",
+    "average_win",
+    "benchmark_closes",
+    "benchmark_growth",
+    "benchmark_returns",
+    "best_session",
+    "best_trade",
+    "beta",
+    "calmar_ratio",
+    "correlation",
+    "daily_drawdowns",
+    "deepest",
+    "downside_deviation",
+    "drawdown_episodes",
+    "drawdown_series",
+    "drawdown_table",
+    "expectancy",
+    "expected_shortfall",
+    "information_ratio",
+    "longest_drawdown",
+    "longest_streak",
+    "max_drawdown",
+    "max_drawdown_duration",
+    "monthly_returns",
+    "payoff_ratio",
+    "portfolio_returns",
+    "positive_sessions",
+    "profit_factor",
+    "running_peak",
+    "sharpe_ratio",
+    "sortino_ratio",
+    "summary",
+    "time_in_market",
+    "total_return",
+    "tracking_error",
+    "value_at_risk",
+    "wealth",
+    "win_rate",
+    "worst_session",
+    "worst_trade",
+]

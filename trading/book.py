@@ -361,18 +361,6 @@ def _same_strategy(written: Any, added: dict[str, Any]) -> bool:
         return True  # the field's own check tells what is wrong with it
 
 
-ExecutionMode = Literal["wheel_only", "legacy", "framework", "hybrid"]
-
-
-def execution_mode(book: BookConfig) -> ExecutionMode:
-    """How a book trades: by the older ``[stocks]`` table, by strategies, by both, or by the wheel alone."""
-    enabled = {name for name, strategy in book.strategies.items() if strategy.enabled}
-    framework = enabled - {"wheel"} - {f"bx_trender_{symbol}" for symbol in book.stocks}
-    if book.stocks:
-        return "hybrid" if framework else "legacy"
-    return "framework" if framework else "wheel_only"
-
-
 def resolved(book: BookConfig) -> str:
     """Resolved configuration as canonical JSON: sorted keys; delivery addresses and logging left out."""
     content = book.model_dump(

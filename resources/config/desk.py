@@ -41,13 +41,10 @@ class DataConfig(Model):
         class serves the timeframes that are not named.
     disagreement : float
         Two providers further apart than this share of the price flag the symbol's day.
-    raw_answers : str
-        Folder for the providers' answers as received, so that a parser can be run again; empty: not kept.
     """
 
     order: Order = Field(default_factory=_sample_only)
     disagreement: float = Field(default=0.005, gt=0, le=1)
-    raw_answers: str = ""
 
     def providers(self, asset_class: str, timeframe: str) -> tuple[str, ...]:
         """Names of the providers to ask, in order; empty when none is configured."""
@@ -210,7 +207,6 @@ def _located(desk: DeskConfig, root: Path, from_environment: set[str]) -> DeskCo
     updates: dict[str, Any] = {
         name: _absolute(getattr(desk, name), folder) for name, folder in folders.items()
     }
-    updates["data"] = desk.data.model_copy(update={"raw_answers": _absolute(desk.data.raw_answers, root)})
     updates["logging"] = desk.logging.model_copy(update={"file": _absolute(desk.logging.file, root)})
     return desk.model_copy(update=updates)
 

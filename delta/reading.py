@@ -1,0 +1,148 @@
+"""Reading: every frame comes from one version of a table, and a time is resolved to versions first.
+
+A time T means, for each table, the newest version whose own commit time is not after T. Commit times are
+those that writers put into the commit, never the times of files: copying a lake or restoring a backup
+changes nothing. Before its first commit a table reads as empty (version -1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+from deltalake import DeltaTable
+
+from delta.contracts import Table
+from delta.errors import UnknownVersionError
+from delta.lake import Lake, contract, open_table
+from delta.writing import commit_time
+
+ABSENT = -1
+"""Version of a table that does not exist yet: it reads as an empty frame of its schema."""
+COMMITS_LOOKED_AT_FIRST = 64
+
+
+@dataclass(frozen=True)
+class Pins:
+    """Versions that every read of a run goes to.
+
+    Attributes
+    ----------
+    lake : Lake
+        The lake.
+    versions : mapping of str to int
+        Version of each table; -1 for one that did not exist.
+    """
+
+    lake: Lake
+    versions: Mapping[str, int] = field(hash=False)
+
+    def read(
+        self, table: type[Table] | str, where: pl.Expr | None = None, columns: Sequence[str] | None = None
+    ) -> pl.LazyFrame:
+        """Rows of a pinned table; see :func:`read`.
+
+        Raises
+        ------
+        UnknownVersionError
+            The table was not pinned.
+        """
+        name = contract(table).name
+        if name not in self.versions:
+            raise UnknownVersionError(f"{name} is not pinned; pinned are {', '.join(sorted(self.versions))}")
+        return read(self.lake, table, self.versions[name], where, columns)
+
+
+def read(
+    lake: Lake,
+    table: type[Table] | str,
+    as_of: int | datetime | None = None,
+    where: pl.Expr | None = None,
+    columns: Sequence[str] | None = None,
+) -> pl.LazyFrame:
+    """Rows of a table at one version, as a lazy frame.
+
+    Parameters
+    ----------
+    lake : Lake
+        Lake to read from.
+    table : type of Table or str
+        Table by contract or name.
+    as_of : int, datetime or None
+        Version, time (with a zone) or None for the newest version at the time of this call.
+    where : polars.Expr, optional
+        Rows wanted; files and row groups whose statistics rule it out are not read.
+    columns : sequence of str, optional
+        Columns wanted; others are not read.
+
+    Returns
+    -------
+    polars.LazyFrame
+        Pinned: later commits do not change what it collects.
+
+    Raises
+    ------
+    UnknownTableError, UnknownVersionError
+        No such table or version.
+    """
+    known = contract(table)
+    handle = _pinned(lake, known, as_of)
+    rows = pl.LazyFrame(schema=known.schema()) if handle is None else pl.scan_delta(handle)
+    if where is not None:
+        rows = rows.filter(where)
+    return rows.select(columns) if columns is not None else rows
+
+
+def pin(lake: Lake, tables: Iterable[type[Table] | str], as_of: int | datetime | None = None) -> Pins:
+    """Resolve a time (None: now) to one version for each table."""
+    return Pins(lake, {contract(table).name: resolve(lake, table, as_of) for table in tables})
+
+
+def resolve(lake: Lake, table: type[Table] | str, as_of: int | datetime | None = None) -> int:
+    """Version of a table at a version, a time or now; -1 where the table does not exist by then.
+
+    Raises
+    ------
+    UnknownVersionError
+        The table has no such version, or the time has no zone.
+    """
+    known = contract(table)
+    if isinstance(as_of, datetime):
+        _refuse_naive(as_of)
+    handle = open_table(lake, known)
+    newest = ABSENT if handle is None else handle.version()
+    if as_of is None:
+        return newest
+    if isinstance(as_of, datetime):
+        return ABSENT if handle is None else _version_at(handle, as_of)
+    if not ABSENT <= as_of <= newest:
+        has = f"versions 0 to {newest}" if newest >= 0 else "no version yet"
+        raise UnknownVersionError(f"{known.name} has no version {as_of}; it has {has}")
+    return as_of
+
+
+def _pinned(lake: Lake, table: type[Table], as_of: int | datetime | None) -> DeltaTable | None:
+    if as_of is None:
+        return open_table(lake, table)
+    version = resolve(lake, table, as_of)
+    return None if version == ABSENT else open_table(lake, table, version)
+
+
+def _version_at(handle: DeltaTable, at: datetime) -> int:
+    """Newest version committed at or before a time; the log is read backwards, as far as needed."""
+    limit = COMMITS_LOOKED_AT_FIRST
+    while True:
+        infos = handle.history(limit)
+        for info in infos:
+            if commit_time(info) <= at:
+                return int(info["version"])
+        if len(infos) < limit:
+            return ABSENT
+        limit *= 8
+
+
+def _refuse_naive(at: datetime) -> None:
+    if at.tzinfo is None:
+        raise UnknownVersionError(f"{at} has no time zone; say which, such as {at.isoformat()}+00:00")

@@ -1,0 +1,131 @@
+"""The scope of a write: the rows of a table that it replaces, said once for delta-rs and once for polars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import reduce
+from operator import and_
+from typing import Any
+
+import polars as pl
+
+from delta.contracts import Table
+from delta.errors import ScopeError
+
+_PYTHON_TYPES: dict[type[pl.DataType], tuple[type, ...]] = {
+    pl.String: (str,),
+    pl.Int64: (int,),
+    pl.Float64: (float, int),
+    pl.Boolean: (bool,),
+    pl.Date: (date,),
+    pl.Datetime: (datetime,),
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Rows that a write replaces.
+
+    Attributes
+    ----------
+    predicate : str
+        The rows as SQL, for delta-rs.
+    rows : polars.Expr
+        The same rows as an expression.
+    text : str
+        The same rows for a person and for the commit metadata.
+    columns : tuple of str
+        Columns that the scope restricts.
+    """
+
+    predicate: str
+    rows: pl.Expr
+    text: str
+    columns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: type[Table], values: Mapping[str, Any]) -> Scope:
+        """Scope of a table from a mapping of column to value, list of values or (first, last).
+
+        Raises
+        ------
+        ScopeError
+            The table only appends, a column is no scope column of it, or a value has another type.
+        """
+        _refuse_columns(table, values)
+        parts = [_part(table, name, value) for name, value in values.items()]
+        return cls(
+            predicate=" AND ".join(predicate for predicate, _ in parts),
+            rows=reduce(and_, (rows for _, rows in parts)),
+            text=", ".join(f"{name} {_said(value)}" for name, value in values.items()),
+            columns=tuple(values),
+        )
+
+    def refuse_outside(self, table: type[Table], frame: pl.DataFrame) -> None:
+        """Refuse a frame that has rows outside of the scope."""
+        outside = frame.filter(~self.rows)
+        if outside.height:
+            shown = outside.select(*dict.fromkeys((*self.columns, *table.key))).head(3).to_dicts()
+            raise ScopeError(
+                f"{table.name}: nothing written: {outside.height} rows lie outside of the scope "
+                f"({self.text}), first {', '.join(map(str, shown))}"
+            )
+
+
+def _refuse_columns(table: type[Table], values: Mapping[str, Any]) -> None:
+    if not table.scope:
+        raise ScopeError(f"{table.name}: rows are only appended; write with scope None")
+    if not values:
+        raise ScopeError(f"{table.name}: an empty scope; name at least one of {', '.join(table.scope)}")
+    strangers = [name for name in values if name not in table.scope]
+    if strangers:
+        raise ScopeError(
+            f"{table.name}: {', '.join(strangers)} cannot be a scope; use {', '.join(table.scope)}"
+        )
+
+
+def _part(table: type[Table], name: str, value: Any) -> tuple[str, pl.Expr]:
+    dtype = table.schema()[name]
+    if isinstance(value, tuple):
+        if len(value) != 2:
+            raise ScopeError(f"{table.name}: scope {name}: a range is (first, last), got {len(value)} values")
+        first, last = (_literal(table, name, dtype, bound) for bound in value)
+        if value[0] > value[1]:
+            raise ScopeError(f"{table.name}: scope {name}: {value[0]} comes after {value[1]}")
+        rows = pl.col(name).is_between(pl.lit(value[0], dtype), pl.lit(value[1], dtype))
+        return f"({name} >= {first} AND {name} <= {last})", rows
+    several = sorted(set(value)) if isinstance(value, (list, set, frozenset)) else [value]
+    if not several:
+        raise ScopeError(f"{table.name}: scope {name}: an empty list names no rows")
+    literals = [_literal(table, name, dtype, each) for each in several]
+    if len(several) == 1:
+        return f"{name} = {literals[0]}", pl.col(name) == pl.lit(several[0], dtype)
+    return f"{name} IN ({', '.join(literals)})", pl.col(name).is_in(pl.Series(several, dtype=dtype).implode())
+
+
+def _literal(table: type[Table], name: str, dtype: pl.DataType, value: Any) -> str:
+    wanted = _PYTHON_TYPES[type(dtype)]
+    fits = isinstance(value, wanted) and isinstance(value, bool) == (wanted == (bool,))
+    if not fits or (wanted == (date,) and isinstance(value, datetime)):
+        raise ScopeError(
+            f"{table.name}: scope {name}: {value!r} is no {' or '.join(t.__name__ for t in wanted)}"
+        )
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ScopeError(f"{table.name}: scope {name}: {value} has no time zone")
+        utc = value.astimezone(UTC).isoformat(timespec="microseconds")
+        return f"arrow_cast('{utc}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+    return f"DATE '{value.isoformat()}'" if isinstance(value, date) else str(value).lower()
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"{value[0]}..{value[1]}"
+    if isinstance(value, (list, set, frozenset)):
+        several = sorted(map(str, value))
+        return " or ".join(several[:5]) + (f" or {len(several) - 5} more" if len(several) > 5 else "")
+    return str(value)

@@ -1,0 +1,365 @@
+"""The one writer: check the contract, replace a scope or append in one commit, read back what was written.
+
+Every commit is tried on one snapshot only: when another writer was faster, the snapshot is taken anew and
+everything that depends on it (existing keys, the rows a scope replaces) is looked at again. Two writers can
+therefore neither lose rows nor write one key twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from delta.checking import SHOWN, ContractError, Violation, conform
+from delta.contracts import Table
+from delta.errors import ConcurrentWriteError, ReadBackError, translated
+from delta.lake import Lake, create_table, open_table
+from delta.scope import Scope
+
+ATTEMPTS = 25
+"""Commits tried before a writer gives up against others."""
+ROWS_IN_MEMORY = 131_072
+"""Rows of a batch and of a row group: what is encoded at a time, and what statistics prune."""
+FILE_SIZE = 96 * 1024 * 1024
+"""Bytes of a data file beyond which the next one is begun."""
+PAIRS_MATCHED_ONE_BY_ONE = 200_000
+"""Pairs of new row and file up to which files are pruned by each row instead of by the frame's range."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the rows of a write come from; kept in the metadata of the commit.
+
+    Attributes
+    ----------
+    run_id : str
+        Run, or the command that ran.
+    asset : str
+        Asset or job that writes.
+    code_version : str
+        Version of the code.
+    config_hash : str
+        Hash of the configuration; empty where none matters.
+    inputs : mapping of str to int
+        Version of every table that was read.
+    """
+
+    run_id: str
+    asset: str
+    code_version: str
+    config_hash: str = ""
+    inputs: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a write did.
+
+    Attributes
+    ----------
+    table : str
+        Name of the table.
+    version : int
+        Version that holds the rows; -1 where nothing was written and the table does not exist.
+    rows : int
+        Rows written.
+    replaced : int
+        Rows that were there before and no longer are.
+    at : datetime
+        Commit time by the writer's clock, UTC; later than that of every version before.
+    """
+
+    table: str
+    version: int
+    rows: int
+    replaced: int
+    at: datetime
+
+
+def write(
+    lake: Lake,
+    table: type[Table],
+    frame: pl.DataFrame,
+    scope: Mapping[str, Any] | None,
+    provenance: Provenance,
+) -> Commit:
+    """Write a frame to a table, whole or not at all, in one commit.
+
+    Parameters
+    ----------
+    lake : Lake
+        Lake to write to.
+    table : type of Table
+        Contract of the table; the table is created when it is missing.
+    frame : polars.DataFrame
+        Rows with exactly the columns and types of the contract.
+    scope : mapping or None
+        Rows to replace: scope column to a value, a list of values or a (first, last) range. Every row of
+        the frame lies in it; an empty frame empties it. None appends rows whose keys are new.
+    provenance : Provenance
+        Where the rows come from.
+
+    Returns
+    -------
+    Commit
+        Version, rows written and rows replaced.
+
+    Raises
+    ------
+    ContractError
+        The frame breaks the contract, or a key exists already outside of the scope.
+    ScopeError
+        The scope does not fit the table, or rows lie outside of it.
+    ConcurrentWriteError
+        Other writers won every attempt.
+    LakeFullError, ReadOnlyLakeError
+        No room, or no right to write. The table stays at its last whole version.
+    ReadBackError
+        The commit holds something else than was written.
+    """
+    rows = conform(table, frame)
+    replaces = Scope.of(table, scope) if scope is not None else None
+    if replaces is not None:
+        replaces.refuse_outside(table, rows)
+    elif rows.is_empty():
+        handle = open_table(lake, table)
+        return Commit(table.name, handle.version() if handle else -1, 0, 0, datetime.now(UTC))
+    if table.sort:
+        rows = rows.sort(table.sort, maintain_order=True)
+    return _Write(lake, table, rows, replaces, provenance, uuid.uuid4().hex).commit()
+
+
+@dataclass(frozen=True)
+class _Write:
+    lake: Lake
+    table: type[Table]
+    rows: pl.DataFrame
+    scope: Scope | None
+    provenance: Provenance
+    write_id: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.lake.uri}/{self.table.name}"
+
+    def commit(self) -> Commit:
+        """Commit from a fresh snapshot until no other writer is faster."""
+        for attempt in range(ATTEMPTS):
+            handle = self._handle()
+            self._refuse_existing_keys(handle)
+            before, base = _row_count(handle), handle.version()
+            at = max(_now(), commit_time(handle.history(1)[0]) + timedelta(microseconds=1))
+            try:
+                self._append_or_replace(handle, at)
+            except CommitFailedError:
+                time.sleep(random.uniform(0.002, 0.02) * min(attempt + 1, 10))  # noqa: S311  no secret
+                continue
+            except (DeltaError, OSError) as error:
+                landed = self._landed(base)
+                if landed is None:
+                    raise translated(error, self.where) from error
+                # The commit is there; what failed came after it, such as the checkpoint.
+                handle = landed
+            self._sync(handle)
+            replaced = self._read_back(handle, before)
+            return Commit(self.table.name, handle.version(), self.rows.height, replaced, at)
+        raise ConcurrentWriteError(
+            f"{self.where}: other writers won {ATTEMPTS} attempts, nothing written; "
+            "run again when they are done"
+        )
+
+    def _handle(self) -> DeltaTable:
+        handle = open_table(self.lake, self.table)
+        return handle if handle is not None else create_table(self.lake, self.table, self._metadata(_now()))
+
+    def _append_or_replace(self, handle: DeltaTable, at: datetime) -> None:
+        properties = CommitProperties(custom_metadata=self._metadata(at), max_commit_retries=0)
+        data = _in_chunks(self.rows)
+        if self.scope is None:
+            write_deltalake(
+                handle,
+                data,
+                mode="append",
+                target_file_size=FILE_SIZE,
+                writer_properties=writer_properties(self.table),
+                commit_properties=properties,
+            )
+        else:
+            write_deltalake(
+                handle,
+                data,
+                mode="overwrite",
+                predicate=self.scope.predicate,
+                target_file_size=FILE_SIZE,
+                writer_properties=writer_properties(self.table),
+                commit_properties=properties,
+            )
+
+    def _metadata(self, at: datetime) -> dict[str, Any]:
+        by = self.provenance
+        return {
+            "desk": {
+                "at": _microseconds(at),
+                "write_id": self.write_id,
+                "run_id": by.run_id,
+                "asset": by.asset,
+                "code_version": by.code_version,
+                "config_hash": by.config_hash,
+                "inputs": dict(by.inputs),
+                "scope": self.scope.text if self.scope else None,
+                "rows": self.rows.height,
+            }
+        }
+
+    def _landed(self, base: int) -> DeltaTable | None:
+        """Handle at this write's own version, if the commit went through before an error."""
+        newest = open_table(self.lake, self.table)
+        if newest is None or newest.version() <= base:
+            return None
+        for info in newest.history(newest.version() - base):
+            if info.get("desk", {}).get("write_id") == self.write_id:
+                return open_table(self.lake, self.table, info["version"])
+        return None
+
+    def _refuse_existing_keys(self, handle: DeltaTable) -> None:
+        if self.rows.is_empty() or (self.scope and set(self.scope.columns) <= set(self.table.key)):
+            return
+        found = existing_keys(self.lake, handle, self.table, self.rows, self.scope)
+        if found.height:
+            outside = f" outside of the scope ({self.scope.text})" if self.scope else ""
+            rule = f"key ({', '.join(self.table.key)}) is not in the table already{outside}"
+            shown = tuple(found.head(SHOWN).to_dicts())
+            raise ContractError(self.table.name, (Violation(rule, found.height, shown),))
+
+    def _read_back(self, handle: DeltaTable, before: int) -> int:
+        """Rows replaced, after a look whether the new version holds what was written."""
+        after = _row_count(handle)
+        if self.scope is None:
+            found = after - before
+        else:
+            found = int(pl.scan_delta(handle).filter(self.scope.rows).select(pl.len()).collect().item())
+        replaced = before + self.rows.height - after
+        if found != self.rows.height or replaced < 0:
+            raise ReadBackError(
+                f"{self.where}: version {handle.version()} holds {found} rows of this write instead of "
+                f"{self.rows.height}; check the storage, then restore the version before"
+            )
+        return replaced
+
+    def _sync(self, handle: DeltaTable) -> None:
+        """Put log and new data files of a local table on the disk, so that a power cut keeps them."""
+        if self.lake.path is None:
+            return
+        folder = self.lake.path / self.table.name
+        log = folder / "_delta_log"
+        entry = log / f"{handle.version():020d}.json"
+        actions = map(json.loads, entry.read_text(encoding="utf-8").splitlines())
+        added = [folder / action["add"]["path"] for action in actions if "add" in action]
+        for path in (*added, entry, folder, log):
+            _sync_path(path)
+
+
+def existing_keys(
+    lake: Lake, handle: DeltaTable, table: type[Table], rows: pl.DataFrame, scope: Scope | None = None
+) -> pl.DataFrame:
+    """Keys of a frame that a table holds already, those in the scope left out.
+
+    Only files whose statistics allow one of the keys are read.
+    """
+    files = pl.DataFrame(handle.get_add_actions(flatten=True))
+    keys = rows.select(table.key)
+    paths = [f"{lake.table_uri(table.name)}/{path}" for path in _candidates(files, keys)]
+    if not paths:
+        return keys.clear()
+    columns = dict.fromkeys((*table.key, *(scope.columns if scope else ())))
+    held = pl.scan_parquet(paths, storage_options=lake.storage_options).select(*columns)
+    if scope is not None:
+        held = held.filter(~scope.rows)
+    ranges = keys.select(pl.all().min().name.prefix("min."), pl.all().max().name.prefix("max.")).row(
+        0, named=True
+    )
+    within = [
+        pl.col(name).is_between(pl.lit(ranges[f"min.{name}"]), pl.lit(ranges[f"max.{name}"]))
+        for name in table.key
+    ]
+    return held.filter(*within).select(table.key).join(keys.lazy(), on=table.key, how="semi").collect()
+
+
+def commit_time(info: Mapping[str, Any]) -> datetime:
+    """Time of a commit by its writer's clock, never the time of a file."""
+    ours = info.get("desk", {}).get("at")
+    return _EPOCH + timedelta(microseconds=ours if ours is not None else info["timestamp"] * 1000)
+
+
+def commit_metadata(asset: str, at: datetime, **further: Any) -> dict[str, Any]:
+    """Commit metadata of an operation that writes no rows, such as a compaction."""
+    return {"desk": {"at": _microseconds(at), "asset": asset, **further}}
+
+
+def writer_properties(table: type[Table]) -> WriterProperties:
+    """How the files of a table are encoded."""
+    numbers = [name for name, column in table.columns().items() if column.dtype == pl.Float64]
+    return WriterProperties(
+        compression="ZSTD",
+        compression_level=1,
+        max_row_group_size=ROWS_IN_MEMORY,
+        # A dictionary of prices is larger than the prices.
+        column_properties={name: ColumnProperties(dictionary_enabled=False) for name in numbers},
+    )
+
+
+def _candidates(files: pl.DataFrame, keys: pl.DataFrame) -> list[str]:
+    """Paths of the files whose statistics allow at least one of the keys."""
+    known = [name for name in keys.columns if {f"min.{name}", f"max.{name}"} <= set(files.columns)]
+    if files.height * keys.height <= PAIRS_MATCHED_ONE_BY_ONE:
+        tried = keys.select(pl.all().name.prefix("first."), pl.all().name.prefix("last."))
+    else:
+        tried = keys.select(pl.all().min().name.prefix("first."), pl.all().max().name.prefix("last."))
+    allowed = [
+        (pl.col(f"min.{name}") <= pl.col(f"last.{name}")).fill_null(True)
+        & (pl.col(f"max.{name}") >= pl.col(f"first.{name}")).fill_null(True)
+        for name in known
+    ]
+    statistics = files.select("path", *(f"{end}.{name}" for name in known for end in ("min", "max")))
+    return statistics.join(tried, how="cross").filter(*allowed)["path"].unique().to_list()
+
+
+def _row_count(handle: DeltaTable) -> int:
+    return handle.count()
+
+
+def _sync_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _in_chunks(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same frame in chunks, so that it is exported and encoded chunk by chunk."""
+    if frame.height <= ROWS_IN_MEMORY:
+        return frame
+    return pl.concat(frame.iter_slices(ROWS_IN_MEMORY), rechunk=False)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)

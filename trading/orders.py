@@ -28,8 +28,27 @@ class Bar(NamedTuple):
 class Order:
     """An approved order as it works at a broker.
 
-    ``quantity`` is what is still to be filled of ``original``; ``live`` is False while the parent has
-    not filled. ``anchor`` is the best price a trailing stop has seen. Prices are raw.
+    Prices are raw.
+
+    Attributes
+    ----------
+    quantity : float
+        What works now and is still to be filled; 0 once the order is filled, cancelled or expired. While
+        ``live`` is False it is the whole quantity that waits for the parent.
+    original : float
+        What was asked for.
+    live : bool
+        Whether any of it works; False while the parent has not filled.
+    held : float
+        Of a live child of a parent that has filled in part: what still waits for the parent.
+    triggered : bool
+        Whether a stop has been reached: from then on it works as a market (or limit) order.
+    anchor : float, optional
+        Best price a trailing stop has seen.
+    filled, value, fills : float, float, int
+        Units filled so far, the sum of units times price, and the number of executions.
+    multiplier : float
+        Units of the underlying in one contract; 1 for stocks.
     """
 
     order_ref: str
@@ -53,6 +72,11 @@ class Order:
     live: bool = True
     triggered: bool = False
     anchor: float | None = None
+    held: float = 0.0
+    filled: float = 0.0
+    value: float = 0.0
+    fills: int = 0
+    multiplier: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.original:

@@ -1,0 +1,186 @@
+"""Trading calendars: sessions with their true opening and closing times, half days included.
+
+``exchange_calendars`` knows the holidays; this module keeps its answer as polars frames, a decade at a
+time, so that only the years asked for are built and each of them once a process. Stocks use the exchange's
+code (``XNYS``), crypto ``24/7``, foreign exchange ``24/5``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+
+from delta.contracts import Sessions
+
+EARLIEST, LATEST = date(1950, 1, 1), date(2099, 12, 31)
+_SEARCH = timedelta(days=14)
+
+
+class CalendarError(ValueError):
+    """An unknown calendar, or a day that it does not cover."""
+
+
+def sessions(calendar: str, first: date, last: date) -> pl.DataFrame:
+    """Sessions from the first to the last day, both included.
+
+    Parameters
+    ----------
+    calendar : str
+        Name in ``exchange_calendars``.
+    first, last : date
+        Any days; not necessarily sessions.
+
+    Returns
+    -------
+    polars.DataFrame
+        Rows of the table ``sessions``, ascending; empty where the exchange was not yet recorded.
+
+    Raises
+    ------
+    CalendarError
+        On an unknown name, or a range outside 1950..2099.
+    """
+    if last < first:
+        return Sessions.schema().to_frame()
+    if first < EARLIEST or last > LATEST:
+        raise CalendarError(
+            f"calendar {calendar}: {first} .. {last} lies outside {EARLIEST} .. {LATEST}; correct the dates"
+        )
+    decades = range(first.year // 10, last.year // 10 + 1)
+    frame = pl.concat([_decade(calendar, decade) for decade in decades])
+    return frame.filter(pl.col("session").is_between(first, last))
+
+
+def session_closes(calendar: str, first: date, last: date) -> dict[date, datetime]:
+    """Closing time (UTC) of every session of a range."""
+    frame = sessions(calendar, first, last)
+    return dict(zip(frame["session"], frame["closes_at"], strict=True))
+
+
+def session_close(calendar: str, session: date) -> datetime:
+    """Closing time (UTC) of one session.
+
+    Raises
+    ------
+    CalendarError
+        When the day is no session; names the ones before and after.
+    """
+    closes = session_closes(calendar, session, session)
+    if not closes:
+        before, after = previous_session(calendar, session), next_session(calendar, session)
+        raise CalendarError(
+            f"calendar {calendar}: {session} is no session; the nearest are {before} and {after}"
+        )
+    return closes[session]
+
+
+def is_session(calendar: str, day: date) -> bool:
+    """Whether the exchange opens on a day."""
+    return not sessions(calendar, day, day).is_empty()
+
+
+def previous_session(calendar: str, day: date) -> date:
+    """Last session before a day, the day itself excluded."""
+    return _nearest(calendar, sessions(calendar, day - _SEARCH, day - timedelta(days=1)), -1, day)
+
+
+def next_session(calendar: str, day: date) -> date:
+    """First session after a day, the day itself excluded."""
+    return _nearest(calendar, sessions(calendar, day + timedelta(days=1), day + _SEARCH), 0, day)
+
+
+def last_closed_session(calendar: str, now: datetime) -> date:
+    """Last session whose close is not later than ``now`` (aware)."""
+    if now.tzinfo is None:
+        raise CalendarError(f"calendar {calendar}: {now} has no time zone; give an aware time")
+    frame = sessions(calendar, now.date() - _SEARCH, now.date() + timedelta(days=1))
+    return _nearest(calendar, frame.filter(pl.col("closes_at") <= now), -1, now.date())
+
+
+def with_closes(bars: pl.DataFrame, calendar: str) -> pl.DataFrame:
+    """Stamp daily bars with the close of their session.
+
+    Parameters
+    ----------
+    bars : polars.DataFrame
+        Column ``session``.
+    calendar : str
+        Calendar of all the rows.
+
+    Returns
+    -------
+    polars.DataFrame
+        The rows in their order with ``closes_at``. A day that is no session gets the end of the day in
+        UTC, so that the quality checks can name it.
+    """
+    if bars.is_empty():
+        return bars.with_columns(pl.lit(None, Sessions.schema()["closes_at"]).alias("closes_at"))
+    days = bars["session"].drop_nulls()
+    lower, upper = days.min(), days.max()
+    first = lower if isinstance(lower, date) else EARLIEST
+    last = upper if isinstance(upper, date) else EARLIEST
+    closes = sessions(calendar, max(first, EARLIEST), min(last, LATEST)).select("session", "closes_at")
+    midnight = (pl.col("session") + pl.duration(days=1)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return bars.join(closes, on="session", how="left", maintain_order="left").with_columns(
+        pl.col("closes_at").fill_null(midnight)
+    )
+
+
+def _nearest(calendar: str, frame: pl.DataFrame, at: int, day: date) -> date:
+    if frame.is_empty():
+        raise CalendarError(f"calendar {calendar}: no session within {_SEARCH.days} days of {day}")
+    found: date = frame["session"][at]
+    return found
+
+
+@lru_cache(maxsize=64)
+def _decade(calendar: str, decade: int) -> pl.DataFrame:
+    """Sessions of ten years; a part of them where the calendar's bounds cut in."""
+    built = _build(calendar, date(decade * 10, 1, 1), date(decade * 10 + 9, 12, 31))
+    if built is None:
+        return Sessions.schema().to_frame()
+    early = {stamp.date() for stamp in built.early_closes}
+    frame = pl.DataFrame(
+        {
+            "session": built.sessions_nanos,
+            "opens_at": built.opens_nanos,
+            "closes_at": built.closes_nanos,
+        }
+    )
+    instants = [
+        pl.from_epoch(pl.col(name) // 1000, "us").dt.replace_time_zone("UTC") for name in frame.columns
+    ]
+    return frame.select(
+        pl.lit(calendar).alias("calendar"),
+        instants[0].dt.date(),
+        *instants[1:],
+        instants[0].dt.date().is_in(list(early)).alias("half_day"),
+    )
+
+
+def _build(calendar: str, first: date, last: date) -> Any:
+    """Calendar of a range, cut to its bounds; None where nothing is left."""
+    # The package brings pandas; commands that need no calendar must not pay for it.
+    import exchange_calendars as known  # noqa: PLC0415
+
+    names = known.get_calendar_names(include_aliases=True)
+    if calendar not in names:
+        near = difflib.get_close_matches(calendar.upper(), names, n=3) or ["XNYS", "24/7", "24/5"]
+        raise CalendarError(f"calendar {calendar!r} is unknown; did you mean {', '.join(near)}?")
+    try:
+        return known.get_calendar(calendar, start=str(first), end=str(last))
+    except ValueError:
+        bounded = known.get_calendar(calendar)
+    lower, upper = bounded.bound_min(), bounded.bound_max()
+    first = first if lower is None else max(first, lower.date())
+    last = last if upper is None else min(last, upper.date())
+    if first >= last:
+        return None
+    try:
+        return known.get_calendar(calendar, start=str(first), end=str(last))
+    except ValueError as error:
+        raise CalendarError(f"calendar {calendar}: cannot build {first} .. {last}: {error}") from error

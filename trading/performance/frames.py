@@ -38,7 +38,8 @@ def portfolio_returns(portfolio: pl.DataFrame) -> Floats:
         return equity
     deposits = np.nan_to_num(numbers(portfolio, "deposits"))
     before = np.where(equity[:-1] > 0.0, equity[:-1], np.nan)
-    later = (equity[1:] - np.diff(deposits)) / before - 1.0
+    with np.errstate(all="ignore"):  # what is out of range is not finite, and left out by every measure
+        later = (equity[1:] - np.diff(deposits)) / before - 1.0
     return np.concatenate((numbers(portfolio, "daily_return")[:1], later))
 
 
@@ -80,7 +81,8 @@ def benchmark_returns(portfolio: pl.DataFrame, benchmark: pl.DataFrame | None) -
     book's.
     """
     closes = benchmark_closes(portfolio, benchmark)
-    return closes[1:] / np.where(closes[:-1] > 0.0, closes[:-1], np.nan) - 1.0
+    with np.errstate(all="ignore"):
+        return closes[1:] / np.where(closes[:-1] > 0.0, closes[:-1], np.nan) - 1.0
 
 
 def benchmark_growth(portfolio: pl.DataFrame, benchmark: pl.DataFrame | None) -> float:

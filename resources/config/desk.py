@@ -51,6 +51,11 @@ class DataConfig(Model):
         order: Mapping[str, tuple[str, ...]] = dict(self.order).get(asset_class, {})  # type: ignore[call-overload]
         return order.get(timeframe, order.get("default", ()))
 
+    def providers_in_use(self) -> tuple[str, ...]:
+        """Every provider that some order names."""
+        names = (name for orders in self.order.values() for order in orders.values() for name in order)
+        return tuple(dict.fromkeys(names))
+
 
 class BrokerConfig(Model):
     """Where orders go: TWS, IB Gateway or the simulated gateway.
@@ -167,7 +172,7 @@ def load_desk(path: Path | str | None = None, env: Mapping[str, str] | None = No
         Every problem of the file and the environment, one line each.
     """
     environment = os.environ if env is None else env
-    file = _file(path, environment)
+    file = file_of(path, environment)
     written = read_mapping(file) if file else {}
     content, unresolved = substitute(written, environment)
     values = overrides(DeskConfig, environment)
@@ -181,7 +186,8 @@ def load_desk(path: Path | str | None = None, env: Mapping[str, str] | None = No
     return _located(desk, _root(file), {str(where[0]) for where in values if len(where) == 1})
 
 
-def _file(path: Path | str | None, environment: Mapping[str, str]) -> Path | None:
+def file_of(path: Path | str | None, environment: Mapping[str, str]) -> Path | None:
+    """File that the desk's configuration is read from; None: there is none, and defaults serve."""
     given = path or environment.get(CONFIG)
     if given:
         return Path(given)

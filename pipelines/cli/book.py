@@ -1,0 +1,164 @@
+"""``desk book``: check, list and show the configurations of books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli import context
+from pipelines.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from trading.book import BookConfig
+
+app = typer.Typer(help="Check, list and show books.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def check(
+    books: Annotated[
+        list[str] | None, typer.Argument(help="Names or files; all books of the folder when left out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check book files: every problem at once, the execution mode, overlapping symbols, migrations.
+
+    Nothing is written. Exit code 3 when a file is refused.
+    """
+    from pipelines.cli.output import note, print_json
+    from resources.config import ConfigError
+
+    results: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for name in books or _all_files():
+        try:
+            results.append(_checked(name, context.book(name)))
+        except ConfigError as error:
+            problems += error.problems
+            results.append({"book": name, "problems": list(error.problems)})
+    if not books:
+        problems += _doubles(results)
+    if as_json:
+        print_json(results)
+    else:
+        for result in results:
+            _print_result(result)
+    if problems:
+        for problem in dict.fromkeys(problems):
+            note(f"desk: {problem}")
+        raise typer.Exit(Exit.INPUT)
+
+
+@app.command(name="list")
+def list_books(as_json: AsJson = False) -> None:
+    """List the books of the folder."""
+    from pipelines.cli.output import note, print_json, print_table
+    from trading.book import config_hash
+
+    books = context.books()
+    rows = [
+        (
+            book.name,
+            book.mode,
+            book.start,
+            book.end,
+            book.capital,
+            ", ".join(book.strategies),
+            config_hash(book),
+        )
+        for book in books.values()
+    ]
+    header = ("book", "mode", "start", "end", "capital", "strategies", "config")
+    if as_json:
+        print_json([dict(zip(header, row, strict=True)) for row in rows])
+    elif rows:
+        print_table(header, rows, right=[name == "capital" for name in header])
+    else:
+        note(f"no books in {context.desk().books}")
+
+
+@app.command()
+def show(
+    book: Annotated[str, typer.Argument(help="Name or file of the book.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show every key of a book with its value, defaults included and secrets masked."""
+    from pipelines.cli.output import print_json, print_table
+    from resources.config.books import shown
+
+    content = shown(context.book(book))
+    if as_json:
+        print_json(content)
+    else:
+        print_table(("key", "value"), _flat(content))
+
+
+def _all_files() -> list[str]:
+    from pipelines.cli.exits import MissingError
+    from resources.config.books import book_files
+
+    files = book_files(context.desk().books)
+    if not files:
+        raise MissingError(f"no book files in {context.desk().books}; write one or name its file")
+    return [str(file) for file in files]
+
+
+def _checked(name: str, book: BookConfig) -> dict[str, Any]:
+    from trading.book import config_hash
+    from trading.execution_modes import execution_mode, migration, overlaps
+
+    return {
+        "book": book.name,
+        "file": name if Path(name).suffix else None,
+        "problems": [],
+        "mode": book.mode,
+        "execution_mode": execution_mode(book),
+        "strategies": list(book.strategies),
+        "overlaps": overlaps(book),
+        "migration": migration(book),
+        "config_hash": config_hash(book),
+    }
+
+
+def _doubles(results: list[dict[str, Any]]) -> list[str]:
+    """Problems of names that two files give."""
+    first: dict[str, str] = {}
+    problems = []
+    for result in results:
+        if result["problems"]:
+            continue
+        other = first.setdefault(result["book"], result["file"])
+        if other != result["file"]:
+            problem = f'{result["file"]}: name = "{result["book"]}": {other} has this name already'
+            result["problems"].append(problem)
+            problems.append(problem)
+    return problems
+
+
+def _print_result(result: dict[str, Any]) -> None:
+    if result["problems"]:
+        typer.echo(f"{result['book']}: refused, {len(result['problems'])} problem(s)")
+        return
+    typer.echo(
+        f"{result['book']}: in order; {result['mode']}, execution mode {result['execution_mode']}, "
+        f"strategies {', '.join(result['strategies'])}, config {result['config_hash']}"
+    )
+    for symbol, names in result["overlaps"].items():
+        typer.echo(f"  {symbol} is traded by several strategies: {', '.join(names)}")
+    if result["migration"]:
+        typer.echo("  [stocks] may be replaced by:\n")
+        typer.echo(result["migration"])
+
+
+def _flat(content: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            rows += _flat(value, f"{path}{key}.")
+        else:
+            rows.append((path + key, "" if value in ({}, []) else value))
+    return rows

@@ -1,0 +1,137 @@
+"""What commands print: tables for people, JSON and CSV for programs, progress for the patient.
+
+Results go to standard output, everything else to standard error. Colours and progress bars only appear
+on a terminal, and colours not when ``NO_COLOR`` is set.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.console import Console
+
+_UNLIMITED_WIDTH = 100_000
+
+
+def console() -> Console:
+    """Console on standard output: as wide as the terminal, unlimited when it is none."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _UNLIMITED_WIDTH, highlight=False)
+
+
+def note(message: str) -> None:
+    """Say something that is not part of the result."""
+    typer.echo(message, err=True)
+
+
+def print_json(value: Any) -> None:
+    """Value as JSON: dates in ISO form, and null for what is not a finite number."""
+    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, default=str))
+
+
+def print_frame(frame: pl.DataFrame, rows: int = 0) -> None:
+    """Frame as a table.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        What to show.
+    rows : int
+        Show at most so many; 0: all.
+    """
+    shown = frame.head(rows) if rows else frame
+    numbers = [dtype.is_numeric() for dtype in shown.dtypes]
+    print_table(shown.columns, shown.iter_rows(), right=numbers)
+    left = frame.height - shown.height
+    if left:
+        note(f"{left:,} more rows; --rows 0 shows all")
+
+
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[bool] | None = None
+) -> None:
+    """Rows under a header; columns marked ``right`` are aligned to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, header_style="bold", pad_edge=False)
+    for position, name in enumerate(header):
+        table.add_column(
+            Text(name), justify="right" if right and right[position] else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(Text(text_of(value)) for value in row))
+    console().print(table)
+
+
+def text_of(value: Any) -> str:
+    """Value as a cell of a table: empty for null, at most four decimals."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
+        whole, _, decimals = f"{value:,.4f}".partition(".")
+        return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+    if isinstance(value, list | tuple):
+        return ", ".join(text_of(item) for item in value)
+    return str(value)
+
+
+class Advance(Protocol):
+    """Tells a progress bar that something is done."""
+
+    def __call__(self, done: int = 1, description: str | None = None) -> None:
+        """Advance by ``done`` steps and, if given, change the description."""
+
+
+@contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Advance]:
+    """Progress bar on standard error; nothing where that is no terminal.
+
+    Parameters
+    ----------
+    description : str
+        What is being done.
+    total : int, optional
+        Steps; unknown when left out.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    quiet = not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task(description, total=total)
+
+        def advance(done: int = 1, description: str | None = None) -> None:
+            bar.update(task, advance=done, description=description)
+
+        yield advance
+
+
+def _plain(value: Any) -> Any:
+    """Value that JSON can hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "to_dicts"):
+        return _plain(value.to_dicts())
+    return value

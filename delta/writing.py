@@ -334,8 +334,17 @@ def _candidates(files: pl.DataFrame, keys: pl.DataFrame) -> list[str]:
         & (pl.col(f"max.{name}") >= pl.col(f"first.{name}")).fill_null(True)
         for name in known
     ]
-    statistics = files.select("path", *(f"{end}.{name}" for name in known for end in ("min", "max")))
+    statistics = files.select(
+        "path",
+        *(f"min.{name}" for name in known),
+        # Delta cuts the statistics of times to milliseconds, the maximum too.
+        *(_widened(pl.col(f"max.{name}"), keys.schema[name]) for name in known),
+    )
     return statistics.join(tried, how="cross").filter(*allowed)["path"].unique().to_list()
+
+
+def _widened(maximum: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    return maximum + timedelta(milliseconds=1) if isinstance(dtype, pl.Datetime) else maximum
 
 
 def _row_count(handle: DeltaTable) -> int:

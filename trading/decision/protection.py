@@ -1,0 +1,68 @@
+"""Protective orders of open positions: stops and targets follow the fill, trailing stops rise."""
+
+from __future__ import annotations
+
+from trading.decision.desk import Desk, order_row
+from trading.state import Key, Plan
+
+
+def protect(desk: Desk) -> None:
+    """Move stops and targets to the price of the fill, and let trailing stops take over and rise."""
+    for key, position in desk.state.ledger.positions.items():
+        plan = desk.state.plans.get(key)
+        rules = desk.policy.strategies.get(key[0])
+        if plan is None or rules is None:
+            continue
+        rule = rules.exit_rule(desk.instrument(key[1]).asset_class)
+        if rule.follow_fill and not plan.anchored and position.entry_price > 0:
+            factor = position.entry_price / plan.reference
+            plan.anchored, plan.reference = True, position.entry_price
+            if plan.stop is not None and plan.stop_ref:
+                plan.stop *= factor
+                change(desk, key, plan.stop_ref, "stop_loss", plan.stop, "moved to the price of the fill")
+            if plan.target is not None and plan.target_ref:
+                plan.target *= factor
+                change(
+                    desk, key, plan.target_ref, "profit_target", plan.target, "moved to the price of the fill"
+                )
+        if rule.trailing_activation is not None and rule.trailing_distance is not None and plan.stop_ref:
+            trail(desk, key, plan, rule.trailing_activation, rule.trailing_distance)
+
+
+def trail(desk: Desk, key: Key, plan: Plan, activation: float, distance: float) -> None:
+    """Let the trailing stop take over once the best price has gone far enough, and never let it back off."""
+    position = desk.state.ledger.positions[key]
+    if position.quantity > 0:
+        active = position.high >= position.entry_price * (1 + activation)
+        level = position.high * (1 - distance)
+        better = plan.stop is None or level > plan.stop
+    else:
+        active = position.low <= position.entry_price * (1 - activation)
+        level = position.low * (1 + distance)
+        better = plan.stop is None or level < plan.stop
+    if active and better and plan.stop_ref:
+        plan.trailing, plan.stop = True, level
+        change(desk, key, plan.stop_ref, "trailing_stop", level, "trailing stop moved with the best price")
+
+
+def change(desk: Desk, key: Key, target: str, purpose: str, price: float, reason: str) -> None:
+    """Ask for a new price of a working protective order."""
+    working = next((order for order in desk.state.working if order.order_ref == target), None)
+    if working is None:
+        return
+    strategy, symbol = key
+    stop = None if purpose == "profit_target" else price
+    limit = price if purpose == "profit_target" else None
+    desk.decided.changes.append((target, price, purpose))
+    desk.decided.rows.append(
+        order_row(
+            desk,
+            ref=desk.reference(strategy, symbol, purpose),
+            intent="modify",
+            target=target,
+            order=working,
+            purpose=purpose,
+            prices=(limit, stop),
+            reason=reason,
+        )
+    )

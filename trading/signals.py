@@ -1,0 +1,80 @@
+"""Signals as the decision reads them: one small tuple each, grouped by session and best first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date
+from typing import NamedTuple
+
+import polars as pl
+
+
+class Signal(NamedTuple):
+    """What a strategy asks of one symbol at the close of one session; prices are raw.
+
+    ``rank`` is the symbol's place among the strategy's candidates of the session, None without a scan.
+    """
+
+    strategy: str
+    symbol: str
+    action: str
+    strength: float
+    confidence: float
+    price: float
+    stop: float | None
+    target: float | None
+    weight: float | None
+    max_hold: int | None
+    reason: str
+    rank: int | None
+    score: float | None
+
+
+_FIELDS = ("strategy", "symbol", "action", "strength", "confidence", "price", "stop", "target", "weight")
+
+
+def signals_by_session(signals: pl.DataFrame, candidates: pl.DataFrame) -> dict[date, list[Signal]]:
+    """Group signals by session.
+
+    Parameters
+    ----------
+    signals, candidates : DataFrame
+        Rows of the two tables for one book.
+
+    Returns
+    -------
+    dict
+        Session to signals: by strategy, then candidate rank, then strength (strongest first), then symbol.
+    """
+    ranked = signals.join(
+        candidates.select("session", "strategy", "symbol", "rank", "score"),
+        on=["session", "strategy", "symbol"],
+        how="left",
+    ).sort(
+        ["session", "strategy", "rank", "strength", "symbol", "action"],
+        descending=[False, False, False, True, False, False],
+        nulls_last=True,
+    )
+    grouped: dict[date, list[Signal]] = defaultdict(list)
+    for row in ranked.select("session", *_FIELDS, "max_hold", "reason", "rank", "score").iter_rows():
+        grouped[row[0]].append(Signal(*row[1:]))
+    return dict(grouped)
+
+
+class Candidate(NamedTuple):
+    """A name of a strategy's scan, best first."""
+
+    symbol: str
+    rank: int
+    score: float
+
+
+def candidates_by_session(candidates: pl.DataFrame) -> dict[tuple[date, str], list[Candidate]]:
+    """Group candidates by session and strategy, best first."""
+    grouped: dict[tuple[date, str], list[Candidate]] = defaultdict(list)
+    ordered = candidates.sort("session", "strategy", "rank")
+    for session, strategy, *fields in ordered.select(
+        "session", "strategy", "symbol", "rank", "score"
+    ).iter_rows():
+        grouped[session, strategy].append(Candidate(*fields))
+    return dict(grouped)

@@ -1,0 +1,330 @@
+"""The day loop: walks a book through consecutive sessions with simulated fills.
+
+A backfill walks thousands of sessions, the schedule one; the steps are the same. Orders decided on the
+close of t work from the open of t+1 (or fill at the close of t in a ``same_close`` book).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from trading.day import Day, Decisions, Regime, decide
+from trading.journal import Journal
+from trading.ledger import RoundTrip
+from trading.matching import Market, MatchResult, split_order
+from trading.orders import Bar, Execution
+from trading.rules import Policy
+from trading.signals import Candidate, Signal
+from trading.sizing import trades_whole_units
+from trading.snapshot import portfolio_row, position_rows
+from trading.state import BookState, to_json
+from trading.window import Action, PriceWindow, SessionTimes
+
+
+class Inputs(NamedTuple):
+    """Research of the window, by session.
+
+    Attributes
+    ----------
+    candidates : mapping
+        Session and strategy to candidates, best first.
+    """
+
+    signals: Mapping[date, Sequence[Signal]]
+    candidates: Mapping[tuple[date, str], Sequence[Candidate]]
+    regimes: Mapping[date, Regime]
+
+
+def simulate(
+    state: BookState,
+    prices: PriceWindow,
+    inputs: Inputs,
+    policy: Policy,
+    *,
+    config_hash: str,
+    run_id: str = "",
+    progress: Callable[[date], None] | None = None,
+) -> Journal:
+    """Walk a book through the sessions of a window.
+
+    Parameters
+    ----------
+    state : BookState
+        Where the book stood after the session before the window; left as it stands after the window.
+    progress : callable, optional
+        Called with each session once it is done.
+
+    Returns
+    -------
+    Journal
+        Rows of orders, events, fills, positions, portfolio and trades.
+    """
+    walk = _Walk(state, prices, inputs, policy, config_hash, run_id)
+    for index in range(len(prices.times)):
+        walk.session(index)
+        if progress is not None:
+            progress(prices.times[index].session)
+    return walk.journal
+
+
+class _Walk:
+    """One walk: what every session of it needs, and the rows collected so far."""
+
+    __slots__ = ("config_hash", "index", "inputs", "journal", "market", "policy", "prices", "run_id", "state")
+
+    def __init__(
+        self,
+        state: BookState,
+        prices: PriceWindow,
+        inputs: Inputs,
+        policy: Policy,
+        config_hash: str,
+        run_id: str,
+    ) -> None:
+        self.state = state
+        self.prices = prices
+        self.inputs = inputs
+        self.policy = policy
+        self.config_hash = config_hash
+        self.run_id = run_id
+        self.market = Market(policy.costs)
+        self.journal = Journal()
+        self.index = 0
+
+    def bar(self, symbol: str) -> Bar | None:
+        """Bar of a symbol in the session at hand."""
+        return self.prices.bar(self.index, symbol)
+
+    def session(self, index: int) -> None:
+        """Walk through one session: actions and fills, marks, decision, snapshot."""
+        self.index = index
+        state, times = self.state, self.prices.times[index]
+        opening = state.ledger.equity
+        state.ledger.open_session(times.session)
+        for action in self.prices.actions.get(times.session, ()):
+            self._book(action, times)
+        if state.working:
+            result = self.market.match_session(state.working, self.bar, times.session)
+            self._settle(result, times)
+        self._mark()
+        day = Day(
+            times=times,
+            index=index,
+            prices=self.prices,
+            signals=self.inputs.signals.get(times.session, ()),
+            candidates=_OfSession(self.inputs.candidates, times.session),
+            regime=self.inputs.regimes.get(times.session),
+            opening_equity=opening / 100,
+        )
+        self._place(decide(state, day, self.policy), times)
+        state.session = times.session
+        self._snapshot(times, opening)
+
+    # ----------------------------------------------------------------------------------------- actions
+
+    def _book(self, action: Action, times: SessionTimes) -> None:
+        """Book a corporate action in the ledger and in the working orders, before anything trades."""
+        ledger, symbol = self.state.ledger, action.symbol
+        instrument = self.prices.instruments.get(symbol)
+        whole = trades_whole_units(self.policy.book.sizing, instrument.asset_class if instrument else "stock")
+        if action.action == "split" and action.value:
+            self._split(symbol, action.value, whole=whole)
+        elif action.action in ("cash_dividend", "special_dividend") and action.value:
+            ledger.dividend(symbol, action.value, times.session, action.pay_date)
+        elif action.action == "spin_off" and action.value and action.new_symbol:
+            received = self.bar(action.new_symbol)
+            ledger.spin_off(symbol, action.new_symbol, action.value, received.open if received else 0.0)
+        elif action.action == "delisting":
+            self._delist(symbol, action.value, times)
+
+    def _split(self, symbol: str, ratio: float, *, whole: bool) -> None:
+        self.state.ledger.split(symbol, ratio, whole_units=whole)
+        for order in self.state.working:
+            if order.symbol == symbol:
+                split_order(order, ratio, whole_units=whole)
+        for (_, owned), plan in self.state.plans.items():
+            if owned == symbol:
+                plan.reference /= ratio
+                plan.stop = plan.stop / ratio if plan.stop is not None else None
+                plan.target = plan.target / ratio if plan.target is not None else None
+
+    def _delist(self, symbol: str, price: float | None, times: SessionTimes) -> None:
+        """Close what is held at the final price (the last close known without one) and cancel the rest."""
+        refs = [order.order_ref for order in self.state.working if order.symbol == symbol]
+        if refs:
+            self._settle(self.market.cancel(self.state.working, refs, times.session, "delisted"), times)
+        for execution, booking in self.state.ledger.delist(symbol, price):
+            self._record_fill(execution, booking.realised, booking.trips, times)
+
+    # ------------------------------------------------------------------------------------------- fills
+
+    def _settle(self, result: MatchResult, times: SessionTimes) -> None:
+        """Book executions, record events, and forget the plans of what is no longer held."""
+        state = self.state
+        state.working = result.working
+        for execution in result.executions:
+            instrument = self.prices.instruments.get(execution.symbol)
+            booking = state.ledger.apply(execution, instrument.multiplier if instrument else 1.0)
+            self._record_fill(execution, booking.realised, booking.trips, times)
+        for event in result.events:
+            self._record_event(
+                event.order_ref,
+                event.state,
+                times,
+                event.filled,
+                event.remaining,
+                event.average_price,
+                event.reason,
+            )
+        if result.events:
+            entering = {(o.strategy, o.symbol) for o in state.working if o.purpose == "entry"}
+            for key in [k for k in state.plans if k not in state.ledger.positions and k not in entering]:
+                del state.plans[key]
+
+    def _record_fill(
+        self, execution: Execution, realised: int, trips: Sequence[RoundTrip], times: SessionTimes
+    ) -> None:
+        book = self.policy.book
+        self.journal.fills.append(
+            (
+                book.name,
+                execution.session,
+                execution.execution_id,
+                execution.order_ref,
+                execution.strategy,
+                execution.symbol,
+                execution.purpose,
+                execution.side,
+                execution.quantity,
+                execution.price,
+                execution.commission,
+                execution.slippage,
+                realised / 100,
+                book.currency,
+                times.opens_at if execution.phase == "open" else times.closes_at,
+            )
+        )
+        for trip in trips:
+            self.state.streak = _streak(self.state.streak, trip.pnl)
+            self.journal.trades.append(
+                (
+                    book.name,
+                    trip.closed,
+                    trip.trade_id,
+                    trip.strategy,
+                    trip.symbol,
+                    trip.direction,
+                    trip.quantity,
+                    trip.opened,
+                    trip.entry_price,
+                    trip.exit_price,
+                    trip.commissions / 100,
+                    trip.pnl / 100,
+                    trip.pnl / abs(trip.cost) if trip.cost else 0.0,
+                    trip.mae,
+                    trip.mfe,
+                    trip.sessions_held,
+                    trip.exit_reason,
+                )
+            )
+
+    def _record_event(
+        self,
+        ref: str,
+        event: str,
+        times: SessionTimes,
+        filled: float,
+        remaining: float,
+        average_price: float | None,
+        message: str,
+    ) -> None:
+        sequences = self.state.sequences
+        number = sequences.get(ref, 0) + 1
+        if event in ("ACKED", "PARTIAL"):
+            sequences[ref] = number
+        else:
+            sequences.pop(ref, None)
+        self.journal.order_events.append(
+            (
+                self.policy.book.name,
+                times.session,
+                ref,
+                number,
+                event,
+                times.closes_at,
+                None,
+                None,
+                None,
+                filled,
+                remaining,
+                average_price,
+                None,
+                message,
+                "simulation",
+                self.run_id,
+            )
+        )
+
+    # ----------------------------------------------------------------------------- marks and decisions
+
+    def _mark(self) -> None:
+        ledger = self.state.ledger
+        for symbol in {symbol for _, symbol in ledger.positions}:
+            bar = self.bar(symbol)
+            if bar is not None:
+                ledger.mark(symbol, bar.high, bar.low, bar.close)
+
+    def _place(self, decided: Decisions, times: SessionTimes) -> None:
+        """Hand the decisions to the simulated market."""
+        state = self.state
+        self.journal.orders.extend(decided.rows)
+        changes = {ref: (price, purpose) for ref, price, purpose in decided.changes}
+        for order in state.working if changes else ():
+            if order.order_ref in changes:
+                price, order.purpose = changes[order.order_ref]
+                if order.purpose == "profit_target":
+                    order.limit_price = price
+                else:
+                    order.stop_price = price
+        state.working.extend(decided.orders)
+        for order in decided.orders:
+            self._record_event(order.order_ref, "ACKED", times, 0.0, order.quantity, None, "")
+        if decided.orders and self.policy.book.fill == "same_close":
+            result = self.market.match_session(state.working, self.bar, times.session, phase="close")
+            self._settle(result, times)
+            self._mark()
+
+    def _snapshot(self, times: SessionTimes, opening: int) -> None:
+        state, book = self.state, self.policy.book
+        self.journal.positions.extend(position_rows(state, self.prices, book, times.session))
+        self.journal.portfolio.append(
+            portfolio_row(state, book, times, opening, self.config_hash, to_json(state))
+        )
+
+
+class _OfSession(Mapping[str, Sequence[Candidate]]):
+    """Candidates of one session by strategy, looked up only when an entry asks."""
+
+    __slots__ = ("candidates", "session")
+
+    def __init__(self, candidates: Mapping[tuple[date, str], Sequence[Candidate]], session: date) -> None:
+        self.candidates = candidates
+        self.session = session
+
+    def __getitem__(self, strategy: str) -> Sequence[Candidate]:
+        return self.candidates[self.session, strategy]
+
+    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
+        return (strategy for session, strategy in self.candidates if session == self.session)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _streak(streak: int, pnl: int) -> int:
+    """Round trips won or lost in a row, after one more; one that breaks even ends the streak."""
+    if pnl > 0:
+        return max(streak, 0) + 1
+    return min(streak, 0) - 1 if pnl < 0 else 0

@@ -1,0 +1,125 @@
+"""What a book carries from one session to the next, and its exact JSON form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+from trading.ledger import Ledger
+from trading.orders import Order
+
+Key = tuple[str, str]
+"""Strategy and symbol: a strategy's position in a symbol."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """How an entry and the position it opens are to be left.
+
+    Attributes
+    ----------
+    entry_ref : str
+        Order that opens the position.
+    reference : float
+        Price that stop and target were measured from; the fill's own once they follow it.
+    stop, target : float, optional
+        Protective prices now.
+    max_hold : int, optional
+        Longest holding in sessions.
+    stop_ref, target_ref, oca_group : str, optional
+        The orders at the broker and the group in which one fill cancels the others.
+    anchored : bool
+        Whether stop and target have been moved to the price of the fill.
+    trailing : bool
+        Whether the trailing stop has taken over.
+    """
+
+    entry_ref: str
+    reference: float
+    stop: float | None = None
+    target: float | None = None
+    max_hold: int | None = None
+    stop_ref: str | None = None
+    target_ref: str | None = None
+    oca_group: str | None = None
+    anchored: bool = False
+    trailing: bool = False
+
+
+@dataclass(slots=True)
+class BookState:
+    """A book between two sessions.
+
+    Attributes
+    ----------
+    session : date, optional
+        Last session decided; None before the first.
+    working : list of Order
+        Orders at the broker, oldest first.
+    plans : dict
+        Strategy and symbol to the plan of its position or of the entry that may open it.
+    streak : int
+        Round trips won (positive) or lost (negative) in a row.
+    sequences : dict
+        Working order to the number of its last event.
+    """
+
+    ledger: Ledger
+    session: date | None = None
+    working: list[Order] = field(default_factory=list)
+    plans: dict[Key, Plan] = field(default_factory=dict)
+    streak: int = 0
+    sequences: dict[str, int] = field(default_factory=dict)
+
+
+def new_state(capital: float) -> BookState:
+    """A book before its first session, holding its capital in cash."""
+    return BookState(Ledger(capital))
+
+
+def to_json(state: BookState) -> str:
+    """State as JSON; floats keep all their digits, so that reading it back gives the same state."""
+    return json.dumps(
+        {
+            "session": state.session.isoformat() if state.session else None,
+            "ledger": state.ledger.to_state(),
+            "working": [_order_fields(order) for order in state.working],
+            "plans": [[*key, asdict(plan)] for key, plan in state.plans.items()],
+            "streak": state.streak,
+            "sequences": state.sequences,
+        },
+        separators=(",", ":"),
+    )
+
+
+def from_json(text: str) -> BookState:
+    """State that ``to_json`` wrote."""
+    content = json.loads(text)
+    return BookState(
+        ledger=Ledger.from_state(content["ledger"]),
+        session=date.fromisoformat(content["session"]) if content["session"] else None,
+        working=[_order(fields) for fields in content["working"]],
+        plans={(strategy, symbol): Plan(**plan) for strategy, symbol, plan in content["plans"]},
+        streak=content["streak"],
+        sequences=content["sequences"],
+    )
+
+
+def _order_fields(order: Order) -> dict[str, Any]:
+    fields = {name: getattr(order, name) for name in Order.__slots__}
+    fields["session"] = order.session.isoformat()
+    fields["good_till"] = order.good_till.isoformat() if order.good_till else None
+    return fields
+
+
+def _order(fields: dict[str, Any]) -> Order:
+    good_till = fields["good_till"]
+    return Order(
+        **{
+            **fields,
+            "session": date.fromisoformat(fields["session"]),
+            "good_till": date.fromisoformat(good_till) if good_till else None,
+        }
+    )

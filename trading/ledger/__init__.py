@@ -1,0 +1,11 @@
+"""The ledger: cash, lots, results and receivables of a book, exact to the cent."""
+
+from __future__ import annotations
+
+from trading.ledger.accounts import Account, Receivable
+from trading.ledger.ledger import Ledger
+from trading.ledger.lots import LedgerError, Lot
+from trading.ledger.position import Position
+from trading.ledger.trips import Booking, RoundTrip
+
+__all__ = ["Account", "Booking", "Ledger", "LedgerError", "Lot", "Position", "Receivable", "RoundTrip"]

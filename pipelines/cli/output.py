@@ -17,16 +17,6 @@ import typer
 
 if TYPE_CHECKING:
     import polars as pl
-    from rich.console import Console
-
-_UNLIMITED_WIDTH = 100_000
-
-
-def console() -> Console:
-    """Console on standard output: as wide as the terminal, unlimited when it is none."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else _UNLIMITED_WIDTH, highlight=False)
 
 
 def note(message: str) -> None:
@@ -60,26 +50,44 @@ def print_frame(frame: pl.DataFrame, rows: int = 0) -> None:
 def print_table(
     header: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[bool] | None = None
 ) -> None:
-    """Rows under a header; columns marked ``right`` are aligned to the right."""
+    """Rows under a header, nothing cut off; columns marked ``right`` are aligned to the right."""
+    cells = [[text_of(value) for value in row] for row in rows]
+    marked = list(right or [False] * len(header))
+    if sys.stdout.isatty():
+        _print_rich(header, cells, marked)
+    else:
+        typer.echo("\n".join(_plain_lines([list(header), *cells], marked)))
+
+
+def _plain_lines(rows: list[list[str]], right: list[bool]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        parts = zip(row, widths, right, strict=True)
+        yield "  ".join(
+            cell.rjust(width) if last else cell.ljust(width) for cell, width, last in parts
+        ).rstrip()
+
+
+def _print_rich(header: Sequence[str], rows: list[list[str]], right: list[bool]) -> None:
     from rich import box
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    terminal = sys.stdout.isatty()
-    table = Table(box=box.SIMPLE_HEAD if terminal else None, header_style="bold", pad_edge=False)
-    for position, name in enumerate(header):
-        table.add_column(
-            Text(name), justify="right" if right and right[position] else "left", overflow="fold"
-        )
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for name, last in zip(header, right, strict=True):
+        table.add_column(Text(name), justify="right" if last else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(text_of(value)) for value in row))
-    console().print(table)
+        table.add_row(*map(Text, row))
+    Console(highlight=False).print(table)
 
 
 def text_of(value: Any) -> str:
     """Value as a cell of a table: empty for null, at most four decimals."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
         if not math.isfinite(value):
             return str(value)

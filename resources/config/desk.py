@@ -28,7 +28,7 @@ Order = dict[AssetClass, dict[Timeframe | Literal["default"], tuple[ProviderName
 
 
 def _sample_only() -> Order:
-    return {"stock": {"default": ("sample",)}, "etf": {"default": ("sample",)}}
+    return {"stock": {"default": ("sample",)}}
 
 
 class DataConfig(Model):

@@ -39,6 +39,8 @@ STRATEGY = "momentum"
 FIRST_SESSION = date(2000, 1, 1)
 """Start of a book that gives none: all the history there is."""
 
+DEFAULT_THRESHOLD = 70.0
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Gain = Annotated[float, Field(gt=0, le=10)]
 Cost = Annotated[float, Field(ge=0, lt=1)]
@@ -52,7 +54,7 @@ class ScannerGroup(Model):
     stock_min_market_cap: float = Field(default=500_000_000, ge=0)
     stock_min_volume: float = Field(default=5_000_000, ge=0)
     crypto_top_n: int = Field(default=50, ge=0)
-    momentum_threshold: float = Field(default=70, ge=0, le=100)
+    momentum_threshold: float = Field(default=DEFAULT_THRESHOLD, ge=0, le=100)
     max_candidates: int = Field(default=15, ge=1)
     rescan_interval_days: int = Field(default=5, ge=1)
 
@@ -235,13 +237,19 @@ def book_content(file: Groups) -> dict[str, Any]:
 
 
 def strategy_parameters(file: Groups) -> dict[str, Any]:
-    """Parameters of the momentum strategy."""
-    scanner, entry, leave = file.scanner, file.signals.entry, file.signals.exit
-    return {
-        **scanner.model_dump(),
-        **entry.model_dump(),
-        **leave.model_dump(),
-    }
+    """Parameters of the momentum strategy that the file gives.
+
+    The bounds of the relative strength index hold for scan and entry alike, and an entry never asks for a
+    higher score than the scan does.
+    """
+    scanner = file.scanner.model_dump(exclude_unset=True)
+    entry = file.signals.entry.model_dump(exclude_unset=True)
+    leave = file.signals.exit.model_dump(exclude_unset=True)
+    bounds = {name: entry[name] for name in ("rsi_min", "rsi_max") if name in entry}
+    if file.scanner.momentum_threshold < DEFAULT_THRESHOLD:
+        entry["score_high"] = file.scanner.momentum_threshold
+    groups = {"scanner": scanner | bounds, "entry": entry, "exit": leave}
+    return {name: group for name, group in groups.items() if group}
 
 
 def _costs(slippage: float, commission: float) -> dict[str, Any]:

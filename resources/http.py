@@ -69,6 +69,8 @@ class HttpSettings(Settings):
         Longest wait in seconds that a Retry-After may ask for before the provider counts as limited.
     max_age : float, optional
         Seconds after which a kept answer is asked for again, whatever its validity; 0: always.
+    tickers : dict
+        What the service calls a symbol, where it differs.
     """
 
     base_url: str = Field(pattern=r"^https?://[^/?#]+")
@@ -78,6 +80,7 @@ class HttpSettings(Settings):
     backoff: float = Field(default=0.5, ge=0)
     longest_wait: float = Field(default=60.0, ge=0)
     max_age: float | None = Field(default=None, ge=0)
+    tickers: dict[str, str] = Field(default_factory=dict)
 
 
 class _TooSlowError(Exception):
@@ -264,7 +267,9 @@ class Client:
                     proxy=_proxy(self.settings.base_url), limits=httpx2.Limits(max_connections=self.at_once)
                 )
                 if self.key is not None:
-                    transport = KeyTransport(transport, self.key, self.provider)
+                    transport = KeyTransport(
+                        transport, self.key, self.provider, httpx2.URL(self.settings.base_url).host
+                    )
                 self._http = httpx2.Client(
                     transport=transport,
                     timeout=self.settings.timeout,
@@ -301,6 +306,10 @@ class HttpProvider:
     def keep_answers(self, store: RawAnswers | None) -> None:
         """Keep every answer in a store from now on, and look there first; None ends it."""
         self.client.store = store
+
+    def ticker(self, symbol: str) -> str:
+        """What the service calls a symbol."""
+        return self.settings.tickers.get(symbol, symbol)
 
     @staticmethod
     def refusal(status: int, body: str) -> type[ProviderError] | None:

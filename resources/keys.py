@@ -63,17 +63,32 @@ class Key:
 
 
 class KeyTransport(httpx2.BaseTransport):
-    """Adds the key below the client, so that no request object, log line or error ever holds it."""
+    """Adds the key below the client, so that no request object, log line or error ever holds it.
 
-    def __init__(self, inner: httpx2.BaseTransport, key: Key, provider: str) -> None:
+    Parameters
+    ----------
+    inner : httpx2.BaseTransport
+        What sends the request.
+    key : Key
+        The key.
+    provider : str
+        Name that an error about the key carries.
+    host : str
+        The only host that gets to see the key.
+    """
+
+    def __init__(self, inner: httpx2.BaseTransport, key: Key, provider: str, host: str) -> None:
         self._inner = inner
         self._key = key
         self._provider = provider
+        self._host = host
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a copy of the request that carries the key."""
-        secret = self._key.read(self._provider)
         url = request.url
+        if url.host != self._host:
+            return self._inner.handle_request(request)
+        secret = self._key.read(self._provider)
         headers = httpx2.Headers(request.headers)
         if self._key.parameter:
             url = url.copy_merge_params({self._key.parameter: secret})

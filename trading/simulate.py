@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from trading.day import Day, Decisions, Regime, decide
 from trading.journal import Journal
-from trading.ledger import RoundTrip
+from trading.ledger import Booking
 from trading.matching import Market, MatchResult, split_order
 from trading.orders import Bar, Execution
 from trading.rules import Policy
@@ -24,16 +24,10 @@ from trading.window import Action, PriceWindow, SessionTimes
 
 
 class Inputs(NamedTuple):
-    """Research of the window, by session.
-
-    Attributes
-    ----------
-    candidates : mapping
-        Session and strategy to candidates, best first.
-    """
+    """Research of the window, by session; candidates also by strategy, best first."""
 
     signals: Mapping[date, Sequence[Signal]]
-    candidates: Mapping[tuple[date, str], Sequence[Candidate]]
+    candidates: Mapping[date, Mapping[str, Sequence[Candidate]]]
     regimes: Mapping[date, Regime]
 
 
@@ -114,7 +108,7 @@ class _Walk:
             index=index,
             prices=self.prices,
             signals=self.inputs.signals.get(times.session, ()),
-            candidates=_OfSession(self.inputs.candidates, times.session),
+            candidates=self.inputs.candidates.get(times.session, {}),
             regime=self.inputs.regimes.get(times.session),
             opening_equity=opening / 100,
         )
@@ -130,17 +124,19 @@ class _Walk:
         instrument = self.prices.instruments.get(symbol)
         whole = trades_whole_units(self.policy.book.sizing, instrument.asset_class if instrument else "stock")
         if action.action == "split" and action.value:
-            self._split(symbol, action.value, whole=whole)
+            self._split(symbol, action.value, times, whole=whole)
         elif action.action in ("cash_dividend", "special_dividend") and action.value:
-            ledger.dividend(symbol, action.value, times.session, action.pay_date)
+            ledger.dividend(symbol, action.value, action.pay_date)
         elif action.action == "spin_off" and action.value and action.new_symbol:
             received = self.bar(action.new_symbol)
-            ledger.spin_off(symbol, action.new_symbol, action.value, received.open if received else 0.0)
+            price = received.open if received else 0.0
+            paid = ledger.spin_off(symbol, action.new_symbol, action.value, price, whole_units=whole)
+            self._record_fills(paid, times)
         elif action.action == "delisting":
             self._delist(symbol, action.value, times)
 
-    def _split(self, symbol: str, ratio: float, *, whole: bool) -> None:
-        self.state.ledger.split(symbol, ratio, whole_units=whole)
+    def _split(self, symbol: str, ratio: float, times: SessionTimes, *, whole: bool) -> None:
+        self._record_fills(self.state.ledger.split(symbol, ratio, whole_units=whole), times)
         for order in self.state.working:
             if order.symbol == symbol:
                 split_order(order, ratio, whole_units=whole)
@@ -155,19 +151,19 @@ class _Walk:
         refs = [order.order_ref for order in self.state.working if order.symbol == symbol]
         if refs:
             self._settle(self.market.cancel(self.state.working, refs, times.session, "delisted"), times)
-        for execution, booking in self.state.ledger.delist(symbol, price):
-            self._record_fill(execution, booking.realised, booking.trips, times)
+        self._record_fills(self.state.ledger.delisting(symbol, price), times)
 
     # ------------------------------------------------------------------------------------------- fills
 
     def _settle(self, result: MatchResult, times: SessionTimes) -> None:
         """Book executions, record events, and forget the plans of what is no longer held."""
         state = self.state
+        reasons = {order.order_ref: order.reason for order in state.working if order.purpose == "exit"}
         state.working = result.working
         for execution in result.executions:
             instrument = self.prices.instruments.get(execution.symbol)
             booking = state.ledger.apply(execution, instrument.multiplier if instrument else 1.0)
-            self._record_fill(execution, booking.realised, booking.trips, times)
+            self._record_fill(execution, booking, times, reasons.get(execution.order_ref))
         for event in result.events:
             self._record_event(
                 event.order_ref,
@@ -183,9 +179,15 @@ class _Walk:
             for key in [k for k in state.plans if k not in state.ledger.positions and k not in entering]:
                 del state.plans[key]
 
+    def _record_fills(self, booked: Sequence[tuple[Execution, Booking]], times: SessionTimes) -> None:
+        """Record executions that nobody ordered: cash for fractions, delistings."""
+        for execution, booking in booked:
+            self._record_fill(execution, booking, times)
+
     def _record_fill(
-        self, execution: Execution, realised: int, trips: Sequence[RoundTrip], times: SessionTimes
+        self, execution: Execution, booking: Booking, times: SessionTimes, reason: str | None = None
     ) -> None:
+        """Record an execution and the round trips it closed; ``reason`` is the rule behind an exit."""
         book = self.policy.book
         self.journal.fills.append(
             (
@@ -201,12 +203,12 @@ class _Walk:
                 execution.price,
                 execution.commission,
                 execution.slippage,
-                realised / 100,
+                booking.realised / 100,
                 book.currency,
                 times.opens_at if execution.phase == "open" else times.closes_at,
             )
         )
-        for trip in trips:
+        for trip in booking.trips:
             self.state.streak = _streak(self.state.streak, trip.pnl)
             self.journal.trades.append(
                 (
@@ -226,7 +228,7 @@ class _Walk:
                     trip.mae,
                     trip.mfe,
                     trip.sessions_held,
-                    trip.exit_reason,
+                    reason or trip.exit_reason,
                 )
             )
 
@@ -302,25 +304,6 @@ class _Walk:
         self.journal.portfolio.append(
             portfolio_row(state, book, times, opening, self.config_hash, to_json(state))
         )
-
-
-class _OfSession(Mapping[str, Sequence[Candidate]]):
-    """Candidates of one session by strategy, looked up only when an entry asks."""
-
-    __slots__ = ("candidates", "session")
-
-    def __init__(self, candidates: Mapping[tuple[date, str], Sequence[Candidate]], session: date) -> None:
-        self.candidates = candidates
-        self.session = session
-
-    def __getitem__(self, strategy: str) -> Sequence[Candidate]:
-        return self.candidates[self.session, strategy]
-
-    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
-        return (strategy for session, strategy in self.candidates if session == self.session)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 def _streak(streak: int, pnl: int) -> int:

@@ -130,6 +130,46 @@ def with_closes(bars: pl.DataFrame, calendar: str) -> pl.DataFrame:
     )
 
 
+def with_sessions(bars: pl.DataFrame, calendar: str, minutes: int) -> pl.DataFrame:
+    """Give intraday bars their session and close.
+
+    Parameters
+    ----------
+    bars : polars.DataFrame
+        Column ``start``: beginning of each interval, UTC.
+    calendar : str
+        Calendar of all the rows.
+    minutes : int
+        Length of the interval.
+
+    Returns
+    -------
+    polars.DataFrame
+        The rows in their order with ``session`` and ``closes_at``, which is never later than the close of
+        the session. Intervals outside of opening hours are left out, save on ``24/5``: what is traded on a
+        Sunday evening belongs to Monday's session.
+    """
+    days = bars["start"].dt.date().drop_nulls().sort()
+    first, last = (days[0], days[-1]) if len(days) else (EARLIEST, EARLIEST)
+    hours = sessions(calendar, max(first, EARLIEST), min(last + _SEARCH, LATEST))
+    placed = (
+        bars.with_row_index("_row")
+        .sort("start")
+        .join_asof(
+            hours.select("session", "opens_at", _close="closes_at"),
+            left_on="start",
+            right_on="_close",
+            strategy="forward",
+            allow_exact_matches=False,
+            coalesce=False,
+        )
+        .sort("_row")
+        .with_columns(closes_at=pl.min_horizontal(pl.col("start") + pl.duration(minutes=minutes), "_close"))
+    )
+    inside = pl.lit(calendar == "24/5") | (pl.col("closes_at") > pl.col("opens_at"))
+    return placed.filter(inside).drop("_row", "_close", "opens_at")
+
+
 def _nearest(calendar: str, frame: pl.DataFrame, at: int, day: date) -> date:
     if frame.is_empty():
         raise CalendarError(f"calendar {calendar}: no session within {_SEARCH.days} days of {day}")

@@ -97,7 +97,7 @@ class Provider(Protocol):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
-    Settings: ClassVar[type[BaseModel]]
+    Settings: ClassVar[type[Any]]
 
     def __init__(self, settings: Any) -> None: ...
 

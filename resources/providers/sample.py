@@ -20,6 +20,7 @@ from resources.calendar import with_closes
 from resources.providers import base
 from resources.providers.factors import SPECIAL, shortest, split_ratio
 
+_FILE = "_data/stocks.csv.gz"
 _EXCHANGES = {"IBM": "XNYS"}
 _ROUNDING = 5e-7
 """The adjusted close is printed with six decimals."""
@@ -71,7 +72,7 @@ class Sample:
                 self.name,
                 f"no bars in {first} .. {last}",
                 symbol=symbol,
-                remedy=f"the sample has {rows.min()} .. {rows.max()}",
+                remedy=f"the sample has {rows[0]} .. {rows[-1]}",
             )
 
 
@@ -80,12 +81,13 @@ PROVIDER = Sample
 
 @cache
 def _prices() -> pl.DataFrame:
-    path = files("bokeh_sampledata") / "_data" / "stocks.csv.gz"
     try:
-        text = gzip.decompress(path.read_bytes())
+        text = gzip.decompress((files("bokeh_sampledata") / _FILE).read_bytes())
     except (OSError, EOFError) as error:
         raise base.MalformedAnswer(
-            "sample", f"cannot read {path}: {error}", remedy="install bokeh_sampledata 2026.1 or later again"
+            "sample",
+            f"cannot read {_FILE} of the package bokeh_sampledata: {error}",
+            remedy="install bokeh_sampledata 2026.1 or later again",
         ) from error
     frame = pl.read_csv(text, try_parse_dates=True)
     return frame.select(

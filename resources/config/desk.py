@@ -15,7 +15,7 @@ from resources.config.problems import SECRET, Source, validated
 from resources.config.substitution import substitute
 from trading.book import AssetClass, Model
 
-Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"]
+Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w", "default"]
 ProviderName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 DEFAULT_FILE = Path("config/desk.toml")
@@ -24,7 +24,7 @@ DEFAULT_FILE = Path("config/desk.toml")
 MASK = "***"
 
 
-Order = dict[AssetClass, dict[Timeframe | Literal["default"], tuple[ProviderName, ...]]]
+Order = dict[AssetClass, dict[Timeframe, tuple[ProviderName, ...]]]
 
 
 def _sample_only() -> Order:

@@ -75,7 +75,7 @@ def at(model: type[BaseModel], path: tuple[str | int, ...]) -> tuple[Any, tuple[
             annotation, metadata = plain(field.annotation), tuple(field.metadata)
         elif get_origin(annotation) in (dict, tuple, list):
             arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
-            annotation, metadata = _unwrapped(arguments[-1])
+            annotation, metadata = unwrapped(arguments[-1])
         else:
             return None
     return annotation, metadata
@@ -112,17 +112,18 @@ def _limits(metadata: tuple[Any, ...]) -> str:
 
 def plain(annotation: Any) -> Any:
     """Type without ``Annotated`` and without ``| None``."""
-    return _unwrapped(annotation)[0]
+    return unwrapped(annotation)[0]
 
 
-def _unwrapped(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+def unwrapped(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Type without ``Annotated`` and ``| None``, and the limits that these carried."""
     metadata: tuple[Any, ...] = ()
     if get_origin(annotation) is Annotated:
         annotation, *extra = get_args(annotation)
         for item in extra:
             metadata += tuple(item.metadata) if isinstance(item, FieldInfo) else (item,)
     if get_origin(annotation) in (Union, types.UnionType):
-        inner, more = _unwrapped(next(a for a in get_args(annotation) if a is not type(None)))
+        inner, more = unwrapped(next(a for a in get_args(annotation) if a is not type(None)))
         return inner, metadata + more
     return annotation, metadata
 

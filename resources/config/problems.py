@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from resources.config.errors import ConfigError
-from resources.config.keys import allowed, at, fields_of, is_model, keys
+from resources.config.keys import allowed, at, fields_of, is_model, keys, unwrapped
 from resources.config.substitution import Path, is_reference
 
 M = TypeVar("M", bound=BaseModel)
@@ -21,6 +21,9 @@ SECRET = re.compile(
     r"(^|_)(api_?key|key_id|secret|token|password|passphrase|webhook|urls?|mail_server)$|_key$"
 )
 """Names of keys whose values are never shown."""
+
+_KEY = "[key]"
+"""Ends the path of an error that is about a key instead of a value."""
 
 _LONGEST = 60
 _LARGEST_SHARE = 10
@@ -72,7 +75,10 @@ def explained(error: ValidationError, model: type[BaseModel], source: Source) ->
     """Lines of a validation error; values that an unresolved reference left behind are passed over."""
     for item in error.errors(include_url=False):
         path = item["loc"]
-        if path not in source.unresolved:
+        if _KEY in path:
+            path = path[: path.index(_KEY)]
+            yield line(source, path, f"the key must be {_allowed_keys(model, path)}")
+        elif path not in source.unresolved:
             yield line(source, path, problem_of(item, model, path))
 
 
@@ -98,6 +104,12 @@ def problem_of(item: Mapping[str, Any], model: type[BaseModel], path: Path) -> s
     if kind == "missing":
         return f"missing; must be {expected}"
     return f"must be {expected}{_percent(item.get('input'), found[1] if found else ())}"
+
+
+def _allowed_keys(model: type[BaseModel], path: Path) -> str:
+    """What the keys of the table that holds a path may be."""
+    table = at(model, path[:-1])
+    return allowed(*unwrapped(get_args(table[0])[0])) if table else "another one"
 
 
 def unknown_key(model: type[BaseModel], path: Path) -> str:

@@ -15,7 +15,12 @@ from delta.errors import (
     UnknownTableError,
     UnknownVersionError,
 )
+from delta.exporting import export, export_frame
+from delta.history import diff, history
 from delta.lake import Lake, create_lake, open_lake
+from delta.maintenance import checkpoint, compact, vacuum
+from delta.manifest import RunRecord, record_run, referenced_versions, run_of, runs
+from delta.query import sql
 from delta.reading import Pins, pin, read, resolve
 from delta.writing import Commit, Provenance, write
 
@@ -34,16 +39,29 @@ __all__ = [
     "QueryError",
     "ReadBackError",
     "ReadOnlyLakeError",
+    "RunRecord",
     "ScopeError",
     "Table",
     "UnknownTableError",
     "UnknownVersionError",
     "Violation",
+    "checkpoint",
+    "compact",
     "create_lake",
+    "diff",
+    "export",
+    "export_frame",
+    "history",
     "open_lake",
     "pin",
     "read",
+    "record_run",
+    "referenced_versions",
     "resolve",
+    "run_of",
+    "runs",
+    "sql",
+    "vacuum",
     "violations",
     "write",
 ]

@@ -494,11 +494,15 @@ class Orders(Table):
 
 
 class OrderEvents(Table):
-    """What happened to an order: append-only; an order's state is its event of highest sequence."""
+    """What happened to an order; an order's state is its event of highest sequence.
+
+    What a broker said is only ever appended. The events of simulated fills are replaced with the sessions
+    that a backtest runs again.
+    """
 
     name = "order_events"
     key = ("book", "order_ref", "sequence")
-    scope = ()
+    scope = ("book", "session")
     sort = ("book", "session", "order_ref", "sequence")
 
     book = Column(STRING, "name of the book")

@@ -233,13 +233,27 @@ def _read_local(path: Path) -> str | None:
         raise NotALakeError(f"{path}: lies below a file; choose another address") from error
 
 
-def _read_remote(lake: Lake) -> str | None:
+def remote_file(lake: Lake, name: str) -> bytes:
+    """Content of a file of a lake behind a URL."""
     from deltalake.fs import DeltaStorageHandler  # noqa: PLC0415  needs pyarrow, which local lakes do not
 
+    return bytes(DeltaStorageHandler(lake.uri, lake.storage_options).open_input_file(name).read())
+
+
+def remove_file(lake: Lake, name: str) -> None:
+    """Remove a file of a lake; one that is gone already is no error."""
+    if lake.path is not None:
+        (lake.path / name).unlink(missing_ok=True)
+        return
+    from deltalake.fs import DeltaStorageHandler  # noqa: PLC0415
+
+    DeltaStorageHandler(lake.uri, lake.storage_options).delete_file(name)
+
+
+def _read_remote(lake: Lake) -> str | None:
     with translating(lake.uri):
         try:
-            file = DeltaStorageHandler(lake.uri, lake.storage_options).open_input_file(MARKER)
-            return bytes(file.read()).decode()
+            return remote_file(lake, MARKER).decode()
         except FileNotFoundError:
             return None
 

@@ -184,7 +184,13 @@ class _Write:
 
     def _handle(self) -> DeltaTable:
         handle = open_table(self.lake, self.table)
-        return handle if handle is not None else create_table(self.lake, self.table, self._metadata(_now()))
+        return (
+            handle
+            if handle is not None
+            else create_table(
+                self.lake, self.table, commit_metadata("creation", _now(), run_id=self.provenance.run_id)
+            )
+        )
 
     def _append_or_replace(self, handle: DeltaTable, at: datetime) -> None:
         properties = CommitProperties(custom_metadata=self._metadata(at), max_commit_retries=0)

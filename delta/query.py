@@ -1,0 +1,162 @@
+"""SQL over the tables of a lake, read-only, at any version: ``orders`` beside ``orders@12`` in one statement.
+
+The dialect is that of Apache DataFusion, which delta-rs brings along.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+import polars as pl
+from deltalake import QueryBuilder
+from deltalake.exceptions import DeltaError
+
+from delta.contracts import TABLES
+from delta.errors import QueryError, suggestion
+from delta.lake import Lake, contract, open_table
+from delta.reading import ABSENT, resolve
+
+READING = ("select", "with", "values", "explain", "describe")
+_QUOTED_OR_COMMENT = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_AT = re.compile(r"\b([a-z_]+)@(\d+)\b", re.IGNORECASE)
+_NAME = re.compile(r"\b([a-z_]+?)(?:_v(\d+))?\b", re.IGNORECASE)
+_ARROW: dict[type[pl.DataType], str] = {
+    pl.String: "Utf8View",
+    pl.Int64: "Int64",
+    pl.Float64: "Float64",
+    pl.Boolean: "Boolean",
+    pl.Date: "Date32",
+    pl.Datetime: 'Timestamp(Microsecond, Some("UTC"))',
+    pl.List: "List(Utf8)",
+}
+_MISSING_TABLE = re.compile(r"table '(?:\w+\.)*([^'.]+)' not found")
+_MISSING_COLUMN = re.compile(
+    r"No field named ([^\s.]+(?:\.[^\s.]+)?)\.(?:.*Valid fields are (.*))?", re.DOTALL
+)
+
+
+def sql(
+    lake: Lake,
+    statement: str,
+    as_of: int | datetime | None = None,
+    versions: Mapping[str, int | tuple[int, ...]] | None = None,
+) -> pl.DataFrame:
+    """Answer of one SELECT over the tables of a lake.
+
+    Parameters
+    ----------
+    lake : Lake
+        The lake.
+    statement : str
+        One statement that reads. Every table of the contracts can be named; one that has no rows yet is
+        empty. ``orders@12`` (or ``orders_v12``) is the table at version 12.
+    as_of : int, datetime or None
+        Version or time of all tables that ``versions`` leaves out; None: the newest.
+    versions : mapping of str to int or tuple of int, optional
+        Version of a table, or several: then each can be used as ``name_v<version>``, and the plain name
+        means ``as_of``.
+
+    Raises
+    ------
+    QueryError
+        The statement cannot be parsed, names an unknown table or column, or does more than read.
+    UnknownTableError, UnknownVersionError
+        ``versions`` or ``as_of`` name something that does not exist.
+    """
+    plain = _QUOTED_OR_COMMENT.sub(" ", statement)
+    _refuse_writing(plain)
+    fixed = {contract(name).name: value for name, value in (versions or {}).items()}
+    builder = QueryBuilder()
+    for alias, (name, version) in _tables(lake, plain, as_of, fixed).items():
+        _register(builder, lake, alias, name, version)
+    try:
+        answer = builder.execute(_rewritten(statement)).read_all()
+    except (DeltaError, ValueError) as error:
+        raise QueryError(_explained(str(error), plain)) from error
+    names = _distinct(answer.column_names)
+    return _tidy(pl.DataFrame(answer.rename_columns(names)))
+
+
+def _tables(
+    lake: Lake, plain: str, as_of: int | datetime | None, fixed: Mapping[str, int | tuple[int, ...]]
+) -> dict[str, tuple[str, int]]:
+    """Names used in a statement, each with its table and version."""
+    found: dict[str, tuple[str, int]] = {}
+    used = {(m[1].lower(), m[2]) for pattern in (_AT, _NAME) for m in pattern.finditer(plain)}
+    for name, version in used:
+        if name not in TABLES:
+            continue
+        if version is not None:
+            found[f"{name}_v{version}"] = (name, resolve(lake, name, int(version)))
+        else:
+            wanted = fixed.get(name, as_of)
+            found[name] = (name, resolve(lake, name, as_of if isinstance(wanted, tuple) else wanted))
+    return found
+
+
+def _register(builder: QueryBuilder, lake: Lake, alias: str, name: str, version: int) -> None:
+    handle = open_table(lake, contract(name), version) if version != ABSENT else None
+    if handle is not None:
+        builder.register(alias, handle)
+    else:
+        columns = (f'{_null(dtype)} AS "{column}"' for column, dtype in contract(name).schema().items())
+        builder.execute(f"CREATE VIEW {alias} AS SELECT {', '.join(columns)} WHERE false")
+
+
+def _null(dtype: pl.DataType) -> str:
+    return f"arrow_cast(NULL, '{_ARROW[type(dtype)]}')"
+
+
+def _refuse_writing(plain: str) -> None:
+    words = plain.replace("(", " ").split()
+    if not words:
+        raise QueryError("an empty statement; write a SELECT")
+    if words[0].lower() not in READING:
+        raise QueryError(f"{words[0]!r} is refused: a query only reads, and begins with {', '.join(READING)}")
+    if ";" in plain.rstrip().rstrip(";"):
+        raise QueryError("more than one statement; send one at a time")
+
+
+def _rewritten(statement: str) -> str:
+    """``name@12`` as ``name_v12``, outside of quotes and comments."""
+    parts, end = [], 0
+    for kept in _QUOTED_OR_COMMENT.finditer(statement):
+        parts += [_AT.sub(r"\1_v\2", statement[end : kept.start()]), kept[0]]
+        end = kept.end()
+    return "".join([*parts, _AT.sub(r"\1_v\2", statement[end:])]).strip().rstrip(";")
+
+
+def _explained(error: str, plain: str) -> str:
+    """One line that says what is wrong and what to write instead."""
+    if table := _MISSING_TABLE.search(error):
+        return f"no table {table[1]!r}{suggestion(table[1], TABLES)}"
+    if column := _MISSING_COLUMN.search(error):
+        name = column[1].strip('"')
+        fields = (each.strip().rstrip(".").rpartition(".")[2] for each in (column[2] or "").split(","))
+        valid = {each.strip('"') for each in fields if each}
+        return f"no column {name!r}{suggestion(name.rpartition('.')[2], valid) if valid else ''}"
+    line = error.strip().splitlines()[0] if error.strip() else "cannot be run"
+    return f"{line} (in: {' '.join(plain.split())[:80]})"
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Names without repetition: a second ``close`` becomes ``close_2``."""
+    seen: dict[str, int] = {}
+    result = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return result
+
+
+def _tidy(answer: pl.DataFrame) -> pl.DataFrame:
+    """Types as the lake uses them: no unsigned or small integers, no nanoseconds."""
+    casts = []
+    for name, dtype in answer.schema.items():
+        if isinstance(dtype, pl.Datetime) and dtype.time_unit != "us":
+            casts.append(pl.col(name).cast(pl.Datetime("us", dtype.time_zone)))
+        elif dtype.is_integer() and dtype != pl.Int64:
+            casts.append(pl.col(name).cast(pl.Int64))
+    return answer.with_columns(casts)

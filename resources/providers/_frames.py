@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from delta.contracts import OptionQuotes, Rates
 from resources import calendar
 from resources.providers.base import (
     BARS,
@@ -18,6 +19,11 @@ from resources.providers.base import (
     Request,
 )
 
+RATES = pl.Schema({name: dtype for name, dtype in Rates.schema().items() if name != "known_at"})
+OPTION_QUOTES = pl.Schema(
+    {name: dtype for name, dtype in OptionQuotes.schema().items() if name != "known_at"}
+)
+"""Columns of what the desk learns, without the time it learned it."""
 ALL_DAY = "24/7"
 SPANS = {
     "1m": timedelta(minutes=1),
@@ -179,7 +185,7 @@ def instrument(
         "valid_to": valid_to,
         "source": source,
     }
-    return pl.DataFrame([row], schema={name: INSTRUMENTS[name] for name in row}).pipe(_filled, INSTRUMENTS)
+    return pl.DataFrame([row], schema={name: INSTRUMENTS[name] for name in row}).pipe(filled, INSTRUMENTS)
 
 
 def actions(
@@ -193,7 +199,7 @@ def actions(
     ]
     if kind is not None:
         constants.append(pl.lit(kind).alias("action"))
-    return frame.with_columns(constants).pipe(_filled, CORPORATE_ACTIONS)
+    return frame.with_columns(constants).pipe(filled, CORPORATE_ACTIONS)
 
 
 def joined(answers: list[Answer]) -> Answer:
@@ -211,7 +217,7 @@ def _columns(frame: pl.DataFrame, symbol: str, timeframe: str, source: str) -> p
     ).select(pl.col(name).cast(dtype) for name, dtype in BARS.items())
 
 
-def _filled(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+def filled(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     """The columns of a schema in order, those that are missing as null."""
     return frame.select(
         (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)

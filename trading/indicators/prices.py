@@ -11,8 +11,9 @@ from trading.indicators.slices import Floats, Offsets
 class Prices(NamedTuple):
     """Forward-adjusted bars of consecutive symbols as flat arrays (L,).
 
-    Prices are raw times ``factor`` (splits and dividends), volume is raw over the split factor. A value in
-    price units divided by ``factor`` of its row is in raw prices of that session.
+    Prices are raw times ``factor`` (splits and dividends), volume is raw over the split factor, ``turnover``
+    is raw close times raw volume. A value in price units divided by ``factor`` of its row is in raw prices
+    of that session.
     """
 
     open: Floats
@@ -20,6 +21,7 @@ class Prices(NamedTuple):
     low: Floats
     close: Floats
     volume: Floats
+    turnover: Floats
     factor: Floats
     offsets: Offsets
 
@@ -35,6 +37,7 @@ def adjusted(history: History, first: int = 0, last: int | None = None) -> Price
         low=history.low[rows] * factor,
         close=history.close[rows] * factor,
         volume=history.volume[rows] / history.split_factor[rows],
+        turnover=history.close[rows] * history.volume[rows],
         factor=factor,
         offsets=offsets - offsets[0],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,8 @@ def figures(values: Mapping[str, Any]) -> pl.Series:
     return frame.select(pl.struct(pl.all()).struct.json_encode().alias("indicators")).to_series()
 
 
-def signal_rows(history: History, rows: Rows, action: str, **columns: Any) -> pl.DataFrame:
-    """Signals of one action at rows of a history.
+def signal_rows(history: History, rows: Rows, action: Any, **columns: Any) -> pl.DataFrame:
+    """Signals at rows of a history.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def signal_rows(history: History, rows: Rows, action: str, **columns: Any) -> pl
         Gives session, symbol and raw close.
     rows : array of int
         Rows of the history that signal.
-    action : str
+    action : str or series of str
         ``BUY``, ``CLOSE``, ...
     **columns
         Further columns of :data:`SIGNALS`, arrays or single values. Those not given are null, apart from a
@@ -86,10 +86,20 @@ def signal_rows(history: History, rows: Rows, action: str, **columns: Any) -> pl
 
 
 def collected(*parts: pl.DataFrame) -> pl.DataFrame:
-    """Signals of several actions, given in alphabetical order, by session, symbol and action."""
+    """Signals by session and symbol; rows of one of both stay in the given order, alphabetical by action."""
     if not parts:
         return pl.DataFrame(schema=SIGNALS)
     return pl.concat(parts).sort("_order", maintain_order=True).drop("_order")
+
+
+def slices(history: History, bars: int) -> Iterator[tuple[int, int]]:
+    """Bounds of runs of symbols with about ``bars`` bars together, at least one symbol each."""
+    first, offsets = 0, history.offsets
+    while first < len(history.symbols):
+        last = int(np.searchsorted(offsets, offsets[first] + bars, side="right")) - 1
+        last = max(last, first + 1)
+        yield first, last
+        first = last
 
 
 def _single(value: Any) -> bool:

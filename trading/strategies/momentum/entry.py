@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from trading.indicators import above
 from trading.strategies.momentum.features import Booleans, Features, Floats
 from trading.strategies.momentum.parameters import EntryParameters, ExitParameters, StopParameters
-from trading.strategies.momentum.score import above
 
 LOWEST_STOP = 0.01
 """A stop is never below this share of the price: a range wider than the price leaves no other."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from trading.indicators import above
 from trading.strategies.momentum.features import Booleans, Features, Floats
 from trading.strategies.momentum.parameters import ExitParameters
-from trading.strategies.momentum.score import above
 
 REASON = "momentum_failure"
 

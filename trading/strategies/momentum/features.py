@@ -72,9 +72,7 @@ def features(history: History, windows: IndicatorParameters, first: int, last: i
         prior_high=indicators.prior_high(prices.high, offsets, windows.channel),
         prior_low=indicators.prior_low(prices.low, offsets, windows.channel),
         volume_ratio=indicators.volume_ratio(prices.volume, offsets, windows.volume),
-        dollar_volume=indicators.average_dollar_volume(
-            raw_close, history.volume[rows], offsets, windows.dollar_volume
-        ),
+        dollar_volume=indicators.simple_moving_average(prices.turnover, offsets, windows.dollar_volume),
         bars=indicators.ordinal(offsets).astype(np.float64),
     )
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from trading import indicators
 from trading.history import History
+from trading.indicators import above
 from trading.strategies.momentum.features import Booleans, Features, Floats, Rows
 from trading.strategies.momentum.parameters import ScannerParameters
-from trading.strategies.momentum.score import above
 
 QUOTES = ("USDT", "USDC", "BUSD", "USD", "EUR", "GBP", "JPY", "BTC", "ETH")
 """Quote currencies that a crypto symbol may end with, longest reading first."""

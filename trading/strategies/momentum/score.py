@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from trading.indicators import above
 from trading.strategies.momentum.features import Booleans, Features, Floats
 from trading.strategies.momentum.parameters import Brackets, ScoreParameters, TrendPoints
-
-ROUNDING = 1e-12
-"""Relative difference that two averages of the same prices may have from rounding alone."""
-
-
-def above(value: Floats, other: Floats) -> Booleans:
-    """Whether one average lies above another by more than rounding.
-
-    Running sums leave a trace of every bar they have passed: two averages of equal prices could differ in
-    the last bit, and with it a decision on how long the history is.
-    """
-    return value > other * (1 + ROUNDING)
 
 
 def trend_parts(rows: Features) -> dict[str, Booleans]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from typing import ClassVar, NamedTuple
 
@@ -85,7 +84,9 @@ class Momentum(Strategy):
         if first == end or not len(history):
             return Research(signal.collected(), no_candidates())
         work = _Work(history, self.parameters, first, end, anchor_index(history, anchor))
-        found, entries, exits = zip(*(work.chunk(a, b) for a, b in _chunks(history)), strict=True)
+        found, entries, exits = zip(
+            *(work.chunk(a, b) for a, b in signal.slices(history, CHUNK_BARS)), strict=True
+        )
         return Research(
             signals=signal.collected(*entries, *exits),
             candidates=_ranked(history, found),
@@ -240,13 +241,3 @@ def _ranked(history: History, parts: tuple[Found, ...]) -> pl.DataFrame:
         },
         schema=CANDIDATES,
     )
-
-
-def _chunks(history: History) -> Iterator[tuple[int, int]]:
-    """Bounds of runs of symbols with about :data:`CHUNK_BARS` bars together, at least one symbol each."""
-    first, offsets = 0, history.offsets
-    while first < len(history.symbols):
-        last = int(np.searchsorted(offsets, offsets[first] + CHUNK_BARS, side="right")) - 1
-        last = max(last, first + 1)
-        yield first, last
-        first = last

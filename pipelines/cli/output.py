@@ -29,6 +29,19 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, default=str))
 
 
+def print_csv(frame: pl.DataFrame) -> None:
+    """Frame as CSV with a header."""
+    import polars as pl
+
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    as_json = [pl.col(name).map_elements(_json_text, return_dtype=pl.String) for name in nested]
+    typer.echo(frame.with_columns(as_json).write_csv(), nl=False)
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False, default=str)
+
+
 def print_frame(frame: pl.DataFrame, rows: int = 0) -> None:
     """Frame as a table.
 

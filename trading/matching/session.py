@@ -74,7 +74,7 @@ class MarketSession:
 
     def _open(self, queue: list[Order], bar: Bar) -> None:
         for order in queue:  # children that a fill makes live join the queue
-            if order.order_type == "market_on_close" or order.quantity <= 0.0:
+            if order.order_type == "market_on_close" or not _works(order):
                 continue
             self._see(order, bar.open)
             price = at_price(order, bar.open)

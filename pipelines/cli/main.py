@@ -70,6 +70,8 @@ def run(arguments: list[str]) -> int:
             standalone_mode=False,
         )
         sys.stdout.flush()
+        if result == Exit.INTERRUPTED:  # what an interrupt has become on its way through the parser
+            _tell("interrupted")
         return int(result or Exit.DONE)
     except TyperException as error:
         _tell(_usage(error))

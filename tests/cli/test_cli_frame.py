@@ -1,0 +1,205 @@
+"""What holds for every command: help, exit codes, one-line errors, lazy imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli.exits import Exit, MissingError, RefusedError, exit_code
+from resources.config import ConfigError
+
+from .conftest import PROGRAM, Desk
+
+HEAVY = ("dagster", "polars", "deltalake", "numpy", "rich", "talib", "ib_async")
+
+
+def imported(tmp_path: Path, *arguments: str) -> set[str]:
+    """Top-level packages that a command line imports."""
+    code = (
+        "import sys, json\n"
+        "from pipelines.cli.main import run\n"
+        f"code = run({list(arguments)!r})\n"
+        "names = sorted({name.partition('.')[0] for name in sys.modules})\n"
+        "print(json.dumps([code, names]), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    status, names = json.loads(done.stderr.splitlines()[-1])
+    assert status == 0, done.stderr
+    return set(names)
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    assert not imported(tmp_path, "--help") & {*HEAVY, "pydantic"}
+    assert not imported(tmp_path, "book", "check", "--help") & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", [("book", "list"), ("doctor",), ("--version",)], ids=" ".join)
+def test_commands_that_only_read_do_not_import_dagster(tmp_path: Path, command: tuple[str, ...]) -> None:
+    assert "dagster" not in imported(tmp_path, *command)
+
+
+def test_every_command_has_help(desk: Desk) -> None:
+    top = desk("--help")
+    assert top.returncode == 0
+    assert "Exit codes: 0 done" in top.stdout
+    for command in ("book", "query", "history", "diff", "export", "maintain", "doctor", "ui"):
+        assert f"  {command} " in top.stdout
+
+
+USAGE = [
+    (("qurey",), "desk: No such command 'qurey'. Did you mean 'query'? (see desk --help)\n"),
+    (("book", "show"), "desk: Missing argument 'book' (see desk book show --help)\n"),
+    (("doctor", "--jsn"), "desk: No such option: --jsn (Possible options: --json) (see desk doctor --help)\n"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "line"), USAGE, ids=[" ".join(arguments) for arguments, _ in USAGE])
+def test_a_wrong_command_line_is_one_line_and_code_2(
+    desk: Desk, arguments: tuple[str, ...], line: str
+) -> None:
+    done = desk(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+
+
+def test_an_error_is_one_line_and_a_traceback_only_on_demand(desk: Desk, tmp_path: Path) -> None:
+    line = f"desk: {tmp_path}/lake: no lake here; create one, or name the folder that holds it\n"
+    done = desk("history")
+    assert (done.returncode, done.stdout, done.stderr) == (4, "", line)
+    debugged = desk("history", "--debug")
+    assert debugged.returncode == 4
+    assert debugged.stderr.startswith("Traceback")
+    assert debugged.stderr.endswith(line)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_desk_file_is_code_3_with_a_line_a_problem(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text('lakee = 1\n[broker]\nport = "x"\n', encoding="utf-8")
+    done = desk("--config", "my.toml", "history")
+    assert done.returncode == 3
+    assert done.stderr == (
+        'desk: my.toml: broker.port = "x": must be a whole number at least 1 and at most 65535\n'
+        "desk: my.toml: lakee = 1: unknown key; did you mean lake?\n"
+    )
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def _raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:
+        return caught
+
+
+def _value_error_of_ours() -> Exception:
+    from pipelines.cli.times import Iterable  # noqa: F401 - a module of ours whose code raises below
+
+    namespace = {"__name__": "trading.somewhere"}
+    try:
+        exec("raise ValueError('bad figure')", namespace)
+    except ValueError as error:
+        return error.with_traceback(error.__traceback__)
+    raise AssertionError
+
+
+CODES = [
+    (RefusedError("x"), Exit.REFUSED),
+    (MissingError("x"), Exit.MISSING),
+    (ConfigError(["x"]), Exit.INPUT),
+    (KeyboardInterrupt(), Exit.INTERRUPTED),
+    (_raised(PermissionError("x")), Exit.FAILED),
+    (_value_error_of_ours(), Exit.INPUT),
+    (_raised(ValueError("somebody else's")), None),
+    (_raised(KeyError("x")), None),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), CODES, ids=[type(error).__name__ + str(i) for i, (error, _) in enumerate(CODES)]
+)
+def test_codes_of_errors(error: BaseException, code: Exit | None) -> None:
+    assert exit_code(error) is code
+
+
+def test_output_to_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    books = tmp_path / "config" / "books"
+    books.mkdir(parents=True)
+    (books / "a.toml").write_text("start = 2020-01-01\n[strategies.momentum]\n", encoding="utf-8")
+    with subprocess.Popen(
+        [str(PROGRAM), "book", "show", "a"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.wait(timeout=30)
+
+
+def test_colours_only_on_a_terminal_and_never_with_no_color(desk: Desk, tmp_path: Path) -> None:
+    assert "\x1b[" not in desk("doctor").stdout
+    assert "\x1b[32m" in _on_terminal(tmp_path, {})
+    assert "\x1b[3" not in _on_terminal(tmp_path, {"NO_COLOR": "1"})
+
+
+def _on_terminal(folder: Path, variables: dict[str, str]) -> str:
+    """What ``desk doctor`` prints on a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [str(PROGRAM), "doctor"],
+        cwd=folder,
+        env=os.environ | variables,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        text += part
+    os.close(ours)
+    process.wait(timeout=30)
+    return text.decode()
+
+
+def test_an_interrupt_is_code_130(tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
+    process = subprocess.Popen(
+        [str(PROGRAM), "query", "-"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 30
+    while not _waits_for_input(process.pid):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, b"desk: interrupted\n")
+
+
+def _waits_for_input(pid: int) -> bool:
+    """Whether a process sleeps in a read of its standard input."""
+    try:
+        return Path(f"/proc/{pid}/wchan").read_text() in ("pipe_read", "anon_pipe_read") or Path(
+            f"/proc/{pid}/syscall"
+        ).read_text().startswith("0 0x0 ")
+    except OSError:
+        pytest.skip("this system does not say what a process waits for")

@@ -39,6 +39,8 @@ def simulate(
     *,
     config_hash: str,
     run_id: str = "",
+    acknowledge: bool = True,
+    unplaced: frozenset[str] = frozenset(),
     progress: Callable[[date], None] | None = None,
 ) -> Journal:
     """Walk a book through the sessions of a window.
@@ -47,6 +49,11 @@ def simulate(
     ----------
     state : BookState
         Where the book stood after the session before the window; left as it stands after the window.
+    acknowledge : bool
+        Whether the simulated market says at once that it has an order. The schedule leaves that to the job
+        that places orders.
+    unplaced : set of str
+        Working orders that never reached the market: they expire before the first session.
     progress : callable, optional
         Called with each session once it is done.
 
@@ -55,7 +62,9 @@ def simulate(
     Journal
         Rows of orders, events, fills, positions, portfolio and trades.
     """
-    walk = _Walk(state, prices, inputs, policy, config_hash, run_id)
+    walk = _Walk(state, prices, inputs, policy, config_hash, run_id, acknowledge)
+    if unplaced:
+        walk.expire(unplaced)
     for index in range(len(prices.times)):
         walk.session(index)
         if progress is not None:
@@ -66,7 +75,18 @@ def simulate(
 class _Walk:
     """One walk: what every session of it needs, and the rows collected so far."""
 
-    __slots__ = ("config_hash", "index", "inputs", "journal", "market", "policy", "prices", "run_id", "state")
+    __slots__ = (
+        "acknowledge",
+        "config_hash",
+        "index",
+        "inputs",
+        "journal",
+        "market",
+        "policy",
+        "prices",
+        "run_id",
+        "state",
+    )
 
     def __init__(
         self,
@@ -76,7 +96,9 @@ class _Walk:
         policy: Policy,
         config_hash: str,
         run_id: str,
+        acknowledge: bool,
     ) -> None:
+        self.acknowledge = acknowledge
         self.state = state
         self.prices = prices
         self.inputs = inputs
@@ -90,6 +112,12 @@ class _Walk:
     def bar(self, symbol: str) -> Bar | None:
         """Bar of a symbol in the session at hand."""
         return self.prices.bar(self.index, symbol)
+
+    def expire(self, refs: frozenset[str]) -> None:
+        """End orders that never reached the market."""
+        times = self.prices.times[0]
+        result = self.market.cancel(self.state.working, refs, times.session, "never placed")
+        self._settle(result._replace(events=[e._replace(state="EXPIRED") for e in result.events]), times)
 
     def session(self, index: int) -> None:
         """Walk through one session: actions and fills, marks, decision, snapshot."""
@@ -292,7 +320,10 @@ class _Walk:
                     order.stop_price = price
         state.working.extend(decided.orders)
         for order in decided.orders:
-            self._record_event(order.order_ref, "ACKED", times, 0.0, order.quantity, None, "")
+            if self.acknowledge or order.order_type == "market_on_close":
+                self._record_event(order.order_ref, "ACKED", times, 0.0, order.quantity, None, "")
+            else:
+                state.sequences[order.order_ref] = 1
         if decided.orders and self.policy.book.fill == "same_close":
             result = self.market.match_session(state.working, self.bar, times.session, phase="close")
             self._settle(result, times)

@@ -74,9 +74,9 @@ class BookState:
     sequences: dict[str, int] = field(default_factory=dict)
 
 
-def new_state(capital: float) -> BookState:
+def new_state(capital: float, currency: str = "USD") -> BookState:
     """A book before its first session, holding its capital in cash."""
-    return BookState(Ledger(capital))
+    return BookState(Ledger(capital, currency))
 
 
 def to_json(state: BookState) -> str:

@@ -1,0 +1,274 @@
+"""The desk of a book: fills, orders, positions, portfolio and trades of a range of sessions."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.family import Family, asked_range, commit_metadata
+from assets.inputs import (
+    MARKET_READS,
+    MarketFrames,
+    clipped,
+    day_before,
+    read_market,
+    session_times,
+)
+from assets.research import strategies
+from assets.stage import CODE_VERSION, Stage, frame_of
+from delta import Commit, Lake, Pins, pin
+from delta.contracts import (
+    Books,
+    Candidates,
+    Fills,
+    OrderEvents,
+    Orders,
+    Portfolio,
+    Positions,
+    Regimes,
+    Signals,
+    Trades,
+)
+from resources.desk import DeskResource
+from trading.book import BookConfig, config_hash, resolved
+from trading.day import Regime
+from trading.matching import costs_of
+from trading.rules import Policy
+from trading.signals import candidates_by_session, signals_by_session
+from trading.simulate import Inputs, simulate
+from trading.state import BookState, from_json, new_state
+from trading.window import price_window
+
+STEP = "desk"
+READS = (*MARKET_READS, Candidates, Signals, Regimes, Portfolio, OrderEvents)
+WRITES = (Orders, OrderEvents, Fills, Positions, Trades, Portfolio)
+"""Written in this order: a portfolio row says that everything before it is there."""
+
+
+class RefusedError(RuntimeError):
+    """A run that must not be repeated or started; the message says why and what to do."""
+
+
+def walk(
+    lake: Lake,
+    book: BookConfig,
+    first: date,
+    last: date,
+    run_id: str,
+    *,
+    scheduled: bool = False,
+    progress: Callable[[date], None] | None = None,
+) -> dict[str, Commit]:
+    """Walk a book through its sessions and write what happened.
+
+    Parameters
+    ----------
+    first, last : date
+        Range of days; the book's own start and end hold within it.
+    scheduled : bool
+        Whether orders of the last session wait to be placed by the order job (paper and live), instead of
+        resting in the simulated market at once (backfill).
+
+    Returns
+    -------
+    dict
+        Table to commit; empty when the book trades on none of the days.
+
+    Raises
+    ------
+    RefusedError
+        When a broker has already traded a session of the range, or the session before it is missing.
+    """
+    window = clipped(book, first, last)
+    if window is None:
+        return {}
+    stage = Stage(lake, run_id, STEP, pin(lake, READS), book)
+    refuse_traded(stage.pins, book, *window)
+    state = opening_state(stage.pins, book, window[0])
+    unplaced = _unplaced(stage.pins, book, state) if scheduled else frozenset()
+    market = read_market(stage.pins, book, window[1])
+    frames = walk_frames(
+        stage.pins,
+        book,
+        market,
+        state,
+        *window,
+        run_id=run_id,
+        scheduled=scheduled,
+        unplaced=unplaced,
+        progress=progress,
+    )
+    scope = {"book": book.name, "session": window}
+    remember_book(lake, book, run_id)
+    for table in WRITES:
+        stage.write(table, frame_of(table, frames[table.name]), scope)
+    stage.record(*window)
+    return stage.commits
+
+
+def walk_frames(
+    pins: Pins,
+    book: BookConfig,
+    market: MarketFrames,
+    state: BookState,
+    first: date,
+    last: date,
+    *,
+    run_id: str = "",
+    scheduled: bool = False,
+    unplaced: frozenset[str] = frozenset(),
+    progress: Callable[[date], None] | None = None,
+) -> Mapping[str, pl.DataFrame]:
+    """Decide the sessions ``first`` to ``last`` from pinned versions; nothing is written."""
+    times = session_times(book.calendar, first, last)
+    here = (pl.col("book") == book.name) & pl.col("session").is_between(first, last)
+    candidates = pins.read(Candidates, where=here).collect()
+    inputs = Inputs(
+        signals_by_session(pins.read(Signals, where=here).collect(), candidates),
+        candidates_by_session(candidates),
+        _regimes(pins.read(Regimes, where=here).collect()),
+    )
+    journal = simulate(
+        state,
+        price_window(market.history, times, book, market.actions, market.instruments),
+        inputs,
+        policy(book),
+        config_hash=config_hash(book),
+        run_id=run_id,
+        acknowledge=not scheduled,
+        unplaced=unplaced,
+        progress=progress,
+    )
+    return journal.frames()
+
+
+def policy(book: BookConfig) -> Policy:
+    """Rules of a book's enabled strategies, with their shares of the capital, and its costs."""
+    loaded = strategies(book)
+    total = sum(book.strategies[name].weight for name in loaded)
+    rules = {
+        name: strategy.rules()._replace(share=book.strategies[name].weight / total)
+        for name, strategy in loaded.items()
+    }
+    return Policy(book, rules, costs_of(book.costs))
+
+
+def opening_state(pins: Pins, book: BookConfig, first: date) -> BookState:
+    """State of a book before a session: what the session before left, or its capital on the first one.
+
+    Raises
+    ------
+    RefusedError
+        When the session before has not been decided.
+    """
+    before = day_before(book, first)
+    if before is None:
+        return new_state(book.capital, book.currency)
+    rows = pins.read(
+        Portfolio, where=(pl.col("book") == book.name) & (pl.col("session") == before), columns=["state"]
+    ).collect()
+    if rows.is_empty():
+        raise RefusedError(
+            f"book {book.name}: session {before}, the one before {first}, has not been decided; "
+            f"run it first: desk run --book {book.name} --session {before}, or backfill from {book.start}"
+        )
+    return from_json(rows["state"][0])
+
+
+def refuse_traded(pins: Pins, book: BookConfig, first: date, last: date) -> None:
+    """Refuse sessions whose orders a broker has seen: history that happened is not written again."""
+    if book.mode == "backtest":
+        return
+    here = (pl.col("book") == book.name) & pl.col("session").is_between(first, last)
+    placed = (
+        pins.read(OrderEvents, where=here & (pl.col("source") != "simulation"), columns=["session", "source"])
+        .head(1)
+        .collect()
+    )
+    if not placed.is_empty():
+        raise RefusedError(
+            f"book {book.name}: orders of session {placed['session'][0]} have been placed "
+            f"({placed['source'][0]}); a traded session is not run again"
+        )
+
+
+def remember_book(lake: Lake, book: BookConfig, run_id: str) -> None:
+    """Keep the book's configuration in ``books`` the first time it is used."""
+    digest = config_hash(book)
+    pins = pin(lake, [Books])
+    known = pins.read(Books, where=(pl.col("book") == book.name) & (pl.col("config_hash") == digest))
+    if not known.head(1).collect().is_empty():
+        return
+    row = pl.DataFrame(
+        {"book": [book.name], "config_hash": [digest], "mode": [book.mode], "config": [resolved(book)]}
+    ).with_columns(pl.lit(datetime.now(UTC), Books.schema()["known_at"]).alias("known_at"))
+    stage = Stage(lake, run_id, "books", pins, book)
+    stage.write(Books, frame_of(Books, row), None)
+
+
+def _regimes(frame: pl.DataFrame) -> dict[date, Regime]:
+    return {
+        row["session"]: Regime(row["regime"], row["size_multiplier"], row["max_positions"])
+        for row in frame.iter_rows(named=True)
+    }
+
+
+def _unplaced(pins: Pins, book: BookConfig, state: BookState) -> frozenset[str]:
+    """Approved orders of the session before that were never acknowledged: they are not at the market."""
+    fresh = {order.order_ref for order in state.working if order.session == state.session}
+    if not fresh:
+        return frozenset()
+    acknowledged = pins.read(
+        OrderEvents,
+        where=(pl.col("book") == book.name)
+        & (pl.col("session") == state.session)
+        & (pl.col("state") == "ACKED"),
+        columns=["order_ref"],
+    ).collect()["order_ref"]
+    return frozenset(fresh - set(acknowledged))
+
+
+def desk_assets(family: Family) -> dg.AssetsDefinition:
+    """Assets of one step: orders, order events, fills, positions, trades and the portfolio of a family.
+
+    Only ``portfolio`` depends on its own previous partition; the others hang on it within the step.
+    """
+    research = [family.key(table.name) for table in (Candidates, Signals, Regimes)]
+    market = [dg.AssetKey(["market", table.name]) for table in MARKET_READS]
+    portfolio = family.key(Portfolio.name)
+    itself = dg.AssetDep(portfolio, partition_mapping=family.previous())
+
+    @dg.multi_asset(
+        name=f"{family.prefix}_desk",
+        specs=[
+            family.spec(Portfolio, group=family.prefix, deps=[*research, *market, itself]),
+            *(family.spec(table, group=family.prefix, deps=[portfolio]) for table in WRITES[:-1]),
+        ],
+        partitions_def=family.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=CODE_VERSION,
+    )
+    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
+        written: dict[str, Commit] = {}
+        for name, (first, last) in asked_range(context, family).items():
+            context.log.info(f"deciding {name}, {first} to {last}")
+            book = desk.book(name)
+            require_mode(book, family)
+            written.update(walk(desk.lake(), book, first, last, context.run_id, scheduled=family.scheduled))
+        for table in reversed(WRITES):
+            yield dg.MaterializeResult(
+                asset_key=family.key(table.name), metadata=commit_metadata(written, table.name)
+            )
+
+    return build
+
+
+def require_mode(book: BookConfig, family: Family) -> None:
+    """Refuse a backtest book on the schedule: it has no broker and no day."""
+    if family.scheduled and book.mode == "backtest":
+        raise RefusedError(
+            f"book {book.name} has mode backtest and is not run by session; backfill it by year, or set "
+            'mode = "paper" in its file'
+        )

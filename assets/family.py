@@ -1,0 +1,141 @@
+"""Families of a book's assets: the same stages under two prefixes with two kinds of partitions.
+
+``desk/...`` holds paper and live books by session, ``backtest/...`` any book by year. One factory a stage
+builds both, so that a day that was backfilled and one that was scheduled come from the same function.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from delta import Commit, Table
+from delta.contracts import STRINGS
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+ARROW_NAMES = {STRINGS: "list<string>"}
+
+
+@dataclass(frozen=True)
+class Family:
+    """A prefix with its partitions.
+
+    Attributes
+    ----------
+    time : str
+        Name of the time dimension, ``session`` or ``year``; the other dimension is ``book``.
+    scheduled : bool
+        Whether orders wait for the job that places them.
+    """
+
+    prefix: str
+    partitions: dg.MultiPartitionsDefinition
+    time: str
+    scheduled: bool
+
+    def key(self, name: str) -> dg.AssetKey:
+        """Key of one of the family's assets."""
+        return dg.AssetKey([self.prefix, name])
+
+    def previous(self) -> dg.MultiPartitionMapping:
+        """Mapping of a partition to the one before it, of the same book."""
+        return dg.MultiPartitionMapping(
+            {
+                "book": dg.DimensionPartitionMapping("book", dg.IdentityPartitionMapping()),
+                self.time: dg.DimensionPartitionMapping(
+                    self.time, dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
+                ),
+            }
+        )
+
+    def spec(self, table: type[Table], *, group: str, deps: Sequence[Any] = ()) -> dg.AssetSpec:
+        """Description of the asset that keeps one table."""
+        return table_spec(self.key(table.name), table, group=group, deps=deps, partitions=self.partitions)
+
+
+def table_spec(
+    key: dg.AssetKey,
+    table: type[Table],
+    *,
+    group: str,
+    deps: Sequence[Any] = (),
+    partitions: dg.PartitionsDefinition[str] | None = None,
+) -> dg.AssetSpec:
+    """Description of an asset that keeps a table: its purpose, columns, group and kinds."""
+    return dg.AssetSpec(
+        key,
+        deps=deps,
+        description=table.__doc__,
+        group_name=group,
+        owners=["team:desk"],
+        kinds={"deltalake", "polars"},
+        partitions_def=partitions,
+        metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": table.name},
+    )
+
+
+def column_schema(table: type[Table]) -> dg.TableSchema:
+    """Columns of a table as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                str(column.dtype),
+                description=column.meaning,
+                constraints=dg.TableColumnConstraints(nullable=column.optional),
+            )
+            for name, column in table.columns().items()
+        ]
+    )
+
+
+def asked_range(context: dg.AssetExecutionContext, family: Family) -> dict[str, tuple[date, date]]:
+    """Books that a run was asked for, each with its first and last day.
+
+    The tags of a range are believed before the keys that the context lists: for multi-dimensional ranges
+    the list has been wrong in some releases.
+    """
+    tags = context.run.tags
+    if RANGE_START in tags and RANGE_END in tags:
+        first, last = _split(tags[RANGE_START]), _split(tags[RANGE_END])
+        if first[0] == last[0]:
+            return {first[0]: (_day(family, first[1], last=False), _day(family, last[1], last=True))}
+    days: dict[str, list[str]] = defaultdict(list)
+    for key in context.partition_keys:
+        book, day = _split(key)
+        days[book].append(day)
+    return {
+        book: (_day(family, min(found), last=False), _day(family, max(found), last=True))
+        for book, found in days.items()
+    }
+
+
+def _split(key: str) -> tuple[str, str]:
+    """Book and time of a partition key; the dimensions stand in the order of their names."""
+    book, _, day = str(key).rpartition("|")
+    return book, day
+
+
+def _day(family: Family, key: str, *, last: bool) -> date:
+    if family.time == "session":
+        return date.fromisoformat(key)
+    return date(int(key), 12, 31) if last else date(int(key), 1, 1)
+
+
+def commit_metadata(commits: Mapping[str, Commit], table: str) -> dict[str, Any]:
+    """Rows and versions of a table after a run; nothing when the run had nothing to write."""
+    commit = commits.get(table)
+    if commit is None:
+        return {"dagster/row_count": 0, "note": "the book does not trade in this range"}
+    return {
+        "dagster/row_count": commit.rows,
+        "rows_replaced": commit.replaced,
+        "version": commit.version,
+        "version_before": commit.version - 1,
+    }

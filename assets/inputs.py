@@ -1,0 +1,132 @@
+"""Reading what a stage works on: histories, calendars and instruments of a book, from pinned versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+import polars as pl
+
+from delta import Pins
+from delta.contracts import Bars, CorporateActions, Instruments
+from resources.calendar import next_session, sessions
+from trading.book import BookConfig
+from trading.history import History, history_from_frames, newest
+from trading.window import Instrument, SessionTimes
+
+MARKET_READS = (Bars, CorporateActions, Instruments)
+"""Tables that every decision reads."""
+
+
+class MissingDataError(RuntimeError):
+    """The lake does not hold what a stage needs; the message says what to ingest."""
+
+
+class MarketFrames(NamedTuple):
+    """Market data of a book's universe up to a session.
+
+    Attributes
+    ----------
+    actions : DataFrame
+        Newest knowledge of ``corporate_actions``.
+    instruments : mapping
+        Symbol to its description.
+    """
+
+    history: History
+    actions: pl.DataFrame
+    instruments: Mapping[str, Instrument]
+
+
+def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
+    """Read the daily bars of a book's universe, from the first one known to a session.
+
+    The whole history is read whatever the window, so that the value of an indicator never depends on how
+    a run is cut.
+
+    Raises
+    ------
+    MissingDataError
+        When a symbol of the universe, or the benchmark, has no bar.
+    """
+    described = newest(pins.read(Instruments).collect(), Instruments.key[:-1])
+    symbols = universe(book, described)
+    wanted = (pl.col("timeframe") == book.timeframe) & (pl.col("session") <= last)
+    columns = ["symbol", "timeframe", "closes_at", "session", "open", "high", "low", "close", "volume"]
+    rows = pins.read(Bars, where=wanted, columns=[*columns, "known_at"])
+    bars = newest(rows.filter(pl.col("symbol").is_in(symbols)).collect(), Bars.key[:-1])
+    missing = sorted(set(_required(book)) - set(bars["symbol"].unique()))
+    if missing or bars.is_empty():
+        names = ", ".join(missing) or "any symbol of its universe"
+        raise MissingDataError(
+            f"book {book.name}: no {book.timeframe} bars of {names} up to {last}; run: desk data ingest"
+        )
+    actions = newest(
+        pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect(), CorporateActions.key[:-1]
+    ).filter(pl.col("symbol").is_in(symbols))
+    begin = min(bars["session"].min(), book.start)  # type: ignore[type-var]
+    calendar = sessions(book.calendar, begin, last)  # type: ignore[arg-type]
+    history = history_from_frames(bars, actions, described, calendar)
+    return MarketFrames(history, actions, _instruments(described, symbols))
+
+
+def universe(book: BookConfig, described: pl.DataFrame) -> list[str]:
+    """Symbols that a book reads: its universe and its benchmark.
+
+    Parameters
+    ----------
+    described : DataFrame
+        Rows of ``instruments``; they name the universe when the book names no symbols.
+    """
+    if book.universe.symbols:
+        chosen = set(book.universe.symbols)
+    else:
+        classes = list(book.universe.asset_classes)
+        chosen = set(described.filter(pl.col("asset_class").is_in(classes))["symbol"])
+    if book.benchmark:
+        chosen.add(book.benchmark)
+    return sorted(chosen)
+
+
+def _required(book: BookConfig) -> list[str]:
+    return [*book.universe.symbols, *([book.benchmark] if book.benchmark else [])]
+
+
+def _instruments(described: pl.DataFrame, symbols: Sequence[str]) -> dict[str, Instrument]:
+    latest = described.filter(pl.col("symbol").is_in(symbols)).sort("valid_from")
+    return {
+        symbol: Instrument(asset_class, sector, multiplier)
+        for symbol, asset_class, sector, multiplier in latest.select(
+            "symbol", "asset_class", "sector", "multiplier"
+        ).iter_rows()
+    }
+
+
+def session_times(calendar: str, first: date, last: date) -> list[SessionTimes]:
+    """Sessions of a range with their times; an order decided on a close may be sent until the next close."""
+    after = next_session(calendar, last)
+    frame = sessions(calendar, first, after)
+    rows = list(frame.select("session", "opens_at", "closes_at").iter_rows())
+    return [
+        SessionTimes(session, opens_at, closes_at, following[2])
+        for (session, opens_at, closes_at), following in pairwise(rows)
+        if session <= last
+    ]
+
+
+def clipped(book: BookConfig, first: date, last: date) -> tuple[date, date] | None:
+    """Range of sessions that a book trades within a range of days; None when there is none."""
+    first = max(first, book.start)
+    last = min(last, book.end) if book.end else last
+    if last < first:
+        return None
+    inside = sessions(book.calendar, first, last)["session"]
+    return (inside[0], inside[-1]) if len(inside) else None
+
+
+def day_before(book: BookConfig, first: date) -> date | None:
+    """Session before ``first`` in which the book was already trading; None on its first session."""
+    earlier = sessions(book.calendar, book.start, first - timedelta(days=1))["session"]
+    return earlier[-1] if len(earlier) else None

@@ -1,0 +1,128 @@
+"""Research of a book: candidates, signals and regimes of a range of sessions, from one pass over history."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.family import Family, asked_range, commit_metadata
+from assets.inputs import MARKET_READS, MarketFrames, clipped, read_market
+from assets.stage import CODE_VERSION, Stage, frame_of
+from delta import Commit, Lake, pin
+from delta.contracts import Candidates, Regimes, Signals
+from resources.calendar import session_closes
+from resources.desk import DeskResource
+from trading.book import BookConfig
+from trading.history import select
+from trading.regime import regimes
+from trading.strategies.base import Strategy
+from trading.strategies.registry import load
+
+STEP = "research"
+
+
+def research(lake: Lake, book: BookConfig, first: date, last: date, run_id: str) -> dict[str, Commit]:
+    """Write the candidates, signals and regimes of a book's sessions.
+
+    Parameters
+    ----------
+    first, last : date
+        Range of days; the book's own start and end hold within it.
+
+    Returns
+    -------
+    dict
+        Table to commit; empty when the book trades on none of the days.
+    """
+    window = clipped(book, first, last)
+    if window is None:
+        return {}
+    stage = Stage(lake, run_id, STEP, pin(lake, MARKET_READS), book)
+    frames = research_frames(book, read_market(stage.pins, book, window[1]), *window)
+    scope = {"book": book.name, "session": window}
+    for table in (Candidates, Signals, Regimes):
+        stage.write(table, frames[table.name], scope)
+    stage.record(*window)
+    return stage.commits
+
+
+def research_frames(
+    book: BookConfig, market: MarketFrames, first: date, last: date
+) -> Mapping[str, pl.DataFrame]:
+    """Candidates, signals and regimes of the sessions ``first`` to ``last``, as rows of their tables."""
+    history = market.history
+    window = (history.index(first), history.index(last) + 1)
+    closes = session_closes(book.calendar, first, last)
+    known = pl.DataFrame({"session": list(closes), "known_at": list(closes.values())})
+    candidates, signals = [], []
+    for name, strategy in strategies(book).items():
+        chosen = tradable(book, name, history.symbols)
+        seen = history if len(chosen) == len(history.symbols) else select(history, chosen)
+        found = strategy.research(seen, window, book.start)
+        labels = {"book": book.name, "strategy": name}
+        candidates.append(frame_of(Candidates, found.candidates.join(known, on="session"), **labels))
+        signals.append(frame_of(Signals, found.signals.join(known, on="session"), **labels))
+    return {
+        "candidates": pl.concat(candidates),
+        "signals": pl.concat(signals),
+        "regimes": _regimes(book, market, window, known),
+    }
+
+
+def strategies(book: BookConfig) -> dict[str, Strategy]:
+    """Enabled strategies of a book, by name.
+
+    Raises
+    ------
+    StrategyError
+        On an unknown strategy or a bad parameter.
+    """
+    return {name: load(config, name) for name, config in book.strategies.items() if config.enabled}
+
+
+def tradable(book: BookConfig, strategy: str, symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """Symbols that a strategy may trade: its own, or the universe without a benchmark that is not in it."""
+    own = book.strategies[strategy].symbols
+    if own:
+        return tuple(symbol for symbol in symbols if symbol in own)
+    kept = book.universe.symbols
+    return tuple(s for s in symbols if s != book.benchmark or not kept or s in kept)
+
+
+def _regimes(
+    book: BookConfig, market: MarketFrames, window: tuple[int, int], known: pl.DataFrame
+) -> pl.DataFrame:
+    if book.benchmark is None or not book.risk.regime:
+        return Regimes.schema().to_frame()
+    found = regimes(market.history, book.benchmark, window)
+    return frame_of(Regimes, found.join(known, on="session"), book=book.name, benchmark=book.benchmark)
+
+
+def research_assets(family: Family) -> dg.AssetsDefinition:
+    """Assets ``candidates``, ``signals`` and ``regimes`` of a family: one step, one pass over history."""
+    market = [dg.AssetKey(["market", table.name]) for table in MARKET_READS]
+
+    @dg.multi_asset(
+        name=f"{family.prefix}_research",
+        specs=[
+            family.spec(Candidates, group=family.prefix, deps=market),
+            family.spec(Signals, group=family.prefix, deps=market),
+            family.spec(Regimes, group=family.prefix, deps=market),
+        ],
+        partitions_def=family.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=CODE_VERSION,
+    )
+    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
+        written: dict[str, Commit] = {}
+        for name, (first, last) in asked_range(context, family).items():
+            context.log.info(f"research of {name}, {first} to {last}")
+            written.update(research(desk.lake(), desk.book(name), first, last, context.run_id))
+        for table in (Candidates, Signals, Regimes):
+            yield dg.MaterializeResult(
+                asset_key=family.key(table.name), metadata=commit_metadata(written, table.name)
+            )
+
+    return build

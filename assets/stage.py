@@ -1,0 +1,80 @@
+"""What every stage shares: identity of the run, commits, and the manifest of versions read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import version
+from typing import Any
+
+import polars as pl
+
+from delta import Commit, Lake, Pins, Provenance, Table, write
+from delta.manifest import RunRecord, record_run
+from trading.book import BookConfig, config_hash
+
+CODE_VERSION = version("deltadesk")
+
+
+@dataclass
+class Stage:
+    """One step of a run: writes tables with their provenance and records what was read and written.
+
+    Attributes
+    ----------
+    run_id : str
+        Dagster run, or the command that runs.
+    step : str
+        Name of the stage in the manifest.
+    """
+
+    lake: Lake
+    run_id: str
+    step: str
+    pins: Pins
+    book: BookConfig | None = None
+    commits: dict[str, Commit] = field(default_factory=dict)
+
+    def write(self, table: type[Table], frame: pl.DataFrame, scope: Mapping[str, Any] | None) -> Commit:
+        """Write rows of a table; see ``delta.write``."""
+        provenance = Provenance(
+            run_id=self.run_id,
+            asset=self.step,
+            code_version=CODE_VERSION,
+            config_hash=config_hash(self.book) if self.book else "",
+            inputs=dict(self.pins.versions),
+        )
+        commit = write(self.lake, table, frame, scope, provenance)
+        self.commits[table.name] = commit
+        return commit
+
+    def record(self, first: date | None = None, last: date | None = None) -> None:
+        """Add the step to the manifest, once all its tables are committed."""
+        record_run(
+            self.lake,
+            RunRecord(
+                run_id=self.run_id,
+                step=self.step,
+                reads=dict(self.pins.versions),
+                writes={name: commit.version for name, commit in self.commits.items()},
+                code_version=CODE_VERSION,
+                config_hash=config_hash(self.book) if self.book else None,
+                book=self.book.name if self.book else None,
+                first_session=first,
+                last_session=last,
+            ),
+        )
+
+
+def frame_of(table: type[Table], frame: pl.DataFrame, **constants: Any) -> pl.DataFrame:
+    """Frame in the columns and types of a table, with the given constants added."""
+    schema = table.schema()
+    return frame.with_columns(
+        **{name: pl.lit(value, schema[name]) for name, value in constants.items()}
+    ).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
+
+def names(tables: Iterable[type[Table]]) -> list[str]:
+    """Names of tables."""
+    return [table.name for table in tables]

@@ -90,7 +90,7 @@ def show(
     from pipelines.cli.output import print_json, print_table
     from resources.config.books import shown
 
-    content = shown(context.book(book))
+    content = shown(context.book(book, strategies=False))
     if as_json:
         print_json(content)
     else:

@@ -92,13 +92,13 @@ def lake(*, create: bool = False) -> Lake:
 
 
 def books() -> dict[str, BookConfig]:
-    """Books of the desk's folder, by name."""
+    """Books of the desk's folder, by name; their strategies are not looked at."""
     from resources.config import load_books
 
-    return load_books(desk().books)
+    return load_books(desk().books, strategies=False)
 
 
-def book(name: str) -> BookConfig:
+def book(name: str, *, strategies: bool = True) -> BookConfig:
     """A book by its name, or by the path of its file.
 
     Raises
@@ -109,23 +109,13 @@ def book(name: str) -> BookConfig:
         The file is refused.
     """
     from pipelines.cli.exits import InputError
-    from resources.config import ConfigError, load_book
-    from resources.config.books import book_files, default_name
-
-    if Path(name).suffix and Path(name).is_file():
-        return load_book(name)
-    files = book_files(desk().books)
-    for file in sorted(files, key=lambda file: default_name(file) != name):
-        try:
-            found = load_book(file)
-        except ConfigError:
-            if default_name(file) == name:
-                raise
-            continue  # a fault in another book's file does not keep this one from being used
-        if found.name == name:
-            return found
+    from resources.config.books import book_files, default_name, find_book, load_book
     from resources.config.problems import suggestion
 
-    raise InputError(
-        f"no book {name!r} in {desk().books}{suggestion(name, sorted(map(default_name, files)))}"
-    )
+    if Path(name).suffix and Path(name).is_file():
+        return load_book(name, strategies=strategies)
+    found = find_book(desk().books, name, strategies=strategies)
+    if found is None:
+        names = sorted(map(default_name, book_files(desk().books)))
+        raise InputError(f"no book {name!r} in {desk().books}{suggestion(name, names)}")
+    return found

@@ -16,7 +16,9 @@ from resources.config.substitution import substitute
 from trading.book import BookConfig
 
 
-def load_book(path: Path | str, env: Mapping[str, str] | None = None) -> BookConfig:
+def load_book(
+    path: Path | str, env: Mapping[str, str] | None = None, *, strategies: bool = True
+) -> BookConfig:
     """Read one book.
 
     Parameters
@@ -25,6 +27,8 @@ def load_book(path: Path | str, env: Mapping[str, str] | None = None) -> BookCon
         ``.toml``, ``.yaml`` or ``.yml``; without a key ``name`` the book is called like its file.
     env : mapping, optional
         Environment that ``${NAME}`` is taken from; the process's own when left out.
+    strategies : bool
+        Whether strategies and their parameters are checked, too, which imports them.
 
     Raises
     ------
@@ -36,12 +40,24 @@ def load_book(path: Path | str, env: Mapping[str, str] | None = None) -> BookCon
     content, unresolved = substitute(written, os.environ if env is None else env)
     content.setdefault("name", default_name(file))
     source = Source(file=str(file), written=written, unresolved=unresolved)
-    if is_momentum_form(content):
-        return read_momentum_form(content, source)
-    return validated(BookConfig, content, source)
+    momentum = is_momentum_form(content)
+    book = read_momentum_form(content, source) if momentum else validated(BookConfig, content, source)
+    if strategies:
+        _check_strategies(book, source)
+    return book
 
 
-def load_books(folder: Path | str, env: Mapping[str, str] | None = None) -> dict[str, BookConfig]:
+def _check_strategies(book: BookConfig, source: Source) -> None:
+    from resources.config.strategies import strategy_problems  # noqa: PLC0415 - imports every strategy
+
+    problems = strategy_problems(book, source)
+    if problems:
+        raise ConfigError(problems)
+
+
+def load_books(
+    folder: Path | str, env: Mapping[str, str] | None = None, *, strategies: bool = True
+) -> dict[str, BookConfig]:
     """Read every book of a folder, by name.
 
     Raises
@@ -54,7 +70,7 @@ def load_books(folder: Path | str, env: Mapping[str, str] | None = None) -> dict
     problems: list[str] = []
     for file in book_files(folder):
         try:
-            book = load_book(file, env)
+            book = load_book(file, env, strategies=strategies)
         except ConfigError as error:
             problems += error.problems
             continue
@@ -64,6 +80,32 @@ def load_books(folder: Path | str, env: Mapping[str, str] | None = None) -> dict
     if problems:
         raise ConfigError(problems)
     return books
+
+
+def find_book(
+    folder: Path | str, name: str, env: Mapping[str, str] | None = None, *, strategies: bool = True
+) -> BookConfig | None:
+    """Read the book of a name; a fault in another book's file does not keep this one from being used.
+
+    Returns
+    -------
+    BookConfig or None
+        None where no file gives the name.
+
+    Raises
+    ------
+    ConfigError
+        The book's own file is refused.
+    """
+    files = book_files(folder)
+    for file in sorted(files, key=lambda file: default_name(file) != name):
+        try:
+            if load_book(file, env, strategies=False).name == name:
+                return load_book(file, env, strategies=strategies)
+        except ConfigError:
+            if default_name(file) == name:
+                raise
+    return None
 
 
 def book_files(folder: Path | str) -> list[Path]:

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from resources.config.environment import CONFIG, overlay, overrides
+from resources.config.errors import ConfigError
 from resources.config.files import read_mapping
 from resources.config.problems import SECRET, Source, validated
+from resources.config.providers import checked_providers
 from resources.config.substitution import substitute
 from trading.book import AssetClass, Model
 
@@ -183,7 +185,12 @@ def load_desk(path: Path | str | None = None, env: Mapping[str, str] | None = No
         unresolved={where: problem for where, problem in unresolved.items() if where not in values},
     )
     desk = validated(DeskConfig, overlay(content, values), source)
-    return _located(desk, _root(file), {str(where[0]) for where in values if len(where) == 1})
+    root = _root(file)
+    settings, problems = checked_providers(desk.providers, desk.data.order, source, root)
+    if problems:
+        raise ConfigError(problems)
+    desk = desk.model_copy(update={"providers": settings} if settings else {})
+    return _located(desk, root, {str(where[0]) for where in values if len(where) == 1})
 
 
 def file_of(path: Path | str | None, environment: Mapping[str, str]) -> Path | None:

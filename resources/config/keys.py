@@ -6,6 +6,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -14,6 +15,14 @@ from pydantic.fields import FieldInfo
 
 NAME = "NAME"
 """Stands in a path for a key that the user chooses."""
+
+
+_WORDS: dict[Any, str] = {
+    bool: "true or false",
+    str: "text",
+    date: "a date such as 2020-01-31",
+    Path: "a path",
+}
 
 
 @dataclass(frozen=True)
@@ -95,9 +104,7 @@ def allowed(annotation: Any, metadata: tuple[Any, ...]) -> str:
     pattern = next((item.pattern for item in metadata if getattr(item, "pattern", None)), None)
     if pattern is not None:
         return f"text that matches {pattern}"
-    return {bool: "true or false", str: "text", date: "a date such as 2020-01-31"}.get(
-        annotation, "another value"
-    )
+    return _WORDS.get(annotation, "another value")
 
 
 def _limits(metadata: tuple[Any, ...]) -> str:

@@ -71,15 +71,29 @@ def validated(model: type[M], content: Mapping[str, Any], source: Source) -> M:
     return result
 
 
-def explained(error: ValidationError, model: type[BaseModel], source: Source) -> Iterator[str]:
-    """Lines of a validation error; values that an unresolved reference left behind are passed over."""
+def explained(
+    error: ValidationError, model: type[BaseModel], source: Source, prefix: Path = ()
+) -> Iterator[str]:
+    """Lines of a validation error; values that an unresolved reference left behind are passed over.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What the model said.
+    model : type of BaseModel
+        The model.
+    source : Source
+        Where the content came from.
+    prefix : path
+        Where in the source the content of the model lies.
+    """
     for item in error.errors(include_url=False):
         path = item["loc"]
         if _KEY in path:
             path = path[: path.index(_KEY)]
-            yield line(source, path, f"the key must be {_allowed_keys(model, path)}")
-        elif path not in source.unresolved:
-            yield line(source, path, problem_of(item, model, path))
+            yield line(source, prefix + path, f"the key must be {_allowed_keys(model, path)}")
+        elif prefix + path not in source.unresolved:
+            yield line(source, prefix + path, problem_of(item, model, path))
 
 
 def line(source: Source, path: Path, problem: str) -> str:
@@ -103,7 +117,8 @@ def problem_of(item: Mapping[str, Any], model: type[BaseModel], path: Path) -> s
     expected = allowed(*found) if found else message
     if kind == "missing":
         return f"missing; must be {expected}"
-    return f"must be {expected}{_percent(item.get('input'), found[1] if found else ())}"
+    share = _percent(item.get("input"), found[1]) if found and found[0] is float else ""
+    return f"must be {expected}{share}"
 
 
 def _allowed_keys(model: type[BaseModel], path: Path) -> str:

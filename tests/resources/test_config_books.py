@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resources.config import ConfigError, load_book, load_books
-from resources.config.books import book_files, shown
+from resources.config.books import book_files, find_book, shown
 from trading.book import BookConfig, config_hash, resolved
 from trading.strategies.momentum.parameters import MomentumParameters
 
@@ -93,6 +93,27 @@ BAD_VALUES = {
         "[strategies.bx_trender_A]\nparams = { shares = 1 }\n",
         "strategies.bx_trender_A is also made by the older form: keep one of the two",
     ),
+    "unknown strategy": (
+        "start = 2020-01-01\n[strategies.momentun]\n",
+        "strategies.momentun: no such strategy; did you mean momentum?",
+    ),
+    "unknown key of a registry": (
+        MINIMAL + 'key = "turtel"\n',
+        'strategies.momentum.key = "turtel": no such strategy; did you mean turtle?',
+    ),
+    "unknown parameter": (
+        MINIMAL + "params.entry.rsi_mim = 3\n",
+        "strategies.momentum.params.entry.rsi_mim = 3: unknown key; did you mean rsi_min?",
+    ),
+    "parameter out of range": (
+        MINIMAL + "params.exit.stop_loss_stock = 8\n",
+        "strategies.momentum.params.exit.stop_loss_stock = 8: must be a number above 0 and below 1 "
+        "(8 % is written 0.08)",
+    ),
+    "class that is not there": (
+        MINIMAL + 'class = "nowhere:Mine"\n',
+        f"strategies.momentum.class: no module nowhere in {Path.cwd()} or on the Python path",
+    ),
     "secret is not shown": (MINIMAL + "[alerts]\nurls = [3]\n", "alerts.urls[0] = ***: must be text"),
 }
 
@@ -160,7 +181,7 @@ def test_references_are_taken_from_the_environment(tmp_path: Path) -> None:
         + 'params = { note = "$${x}" }\n[alerts]\nurls = ["slack://${TOKEN}/x"]\n'
     )
     env = {"MONEY": "2500.5", "TOKEN": "s3cret", "EMPTY": ""}
-    book = load_book(written(tmp_path, content), env)
+    book = load_book(written(tmp_path, content), env, strategies=False)
     assert (book.capital, book.benchmark, book.currency) == (2500.5, "SPY", "EUR")
     assert book.strategies["momentum"].params == {"note": "${x}"}
     assert book.alerts.urls == ("slack://s3cret/x",)
@@ -197,6 +218,17 @@ def test_a_cost_table_keeps_what_it_does_not_name(tmp_path: Path) -> None:
     crypto = load_book(written(tmp_path, content), {}).costs.crypto
     assert (crypto.participation, crypto.slippage.value, crypto.slippage.volume_limit) == (0.05, 0.003, 0.2)
     assert (crypto.commission.model, crypto.commission.value) == ("percent", 0.001)
+
+
+def test_one_book_is_found_beside_broken_ones(tmp_path: Path) -> None:
+    written(tmp_path, "x = ", "a.toml")
+    written(tmp_path, 'name = "mine"\n' + MINIMAL, "b.toml")
+    assert find_book(tmp_path, "b", {}) is None
+    found = find_book(tmp_path, "mine", {})
+    assert found is not None
+    assert found.name == "mine"
+    with pytest.raises(ConfigError, match=r"a\.toml:1:5: malformed TOML"):
+        find_book(tmp_path, "a", {})
 
 
 def test_a_folder_of_books(tmp_path: Path) -> None:

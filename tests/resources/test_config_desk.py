@@ -105,6 +105,31 @@ BAD = {
         'desk.toml: lake = "${WHERE}": the environment variable WHERE is not set; '
         "set it or write ${WHERE:-default}",
     ),
+    "provider": (
+        '[data.order]\nstock = { default = ["sampel"] }\n',
+        {},
+        'desk.toml: data.order.stock.default[0] = "sampel": no such provider; did you mean sample?',
+    ),
+    "table of a provider": (
+        "[providers.leen]\n",
+        {},
+        "desk.toml: providers.leen: no such provider; did you mean lean?",
+    ),
+    "setting of a provider": (
+        '[providers.lean]\nfoldr = "x"\nfolder = "y"\n',
+        {},
+        'desk.toml: providers.lean.foldr = "x": unknown key; did you mean folder?',
+    ),
+    "value of a setting": (
+        "[providers.tiingo]\nattempts = 99\n",
+        {},
+        "desk.toml: providers.tiingo.attempts = 99: must be a whole number at least 1 and at most 10",
+    ),
+    "missing setting": (
+        "[providers.files]\n",
+        {},
+        "desk.toml: providers.files.folder: missing; must be a path",
+    ),
     "secret": (
         "[notifications]\nmail_server = 3\n",
         {},
@@ -118,6 +143,12 @@ def test_a_bad_desk_is_refused(tmp_path: Path, content: str, env: dict[str, str]
     assert refused(written(tmp_path, content), env) == [line]
 
 
+def test_folders_of_providers_start_from_the_root(tmp_path: Path) -> None:
+    desk = load_desk(written(tmp_path, '[providers.lean]\nfolder = "./data"\nforex_market = "fxcm"\n'), {})
+    assert desk.settings("lean") == {"folder": str(tmp_path / "data"), "forex_market": "fxcm"}
+    assert desk.settings("sample") == {}
+
+
 def test_the_environment_heals_a_missing_reference(tmp_path: Path) -> None:
     file = written(tmp_path, 'lake = "${WHERE}"\n')
     assert load_desk(file, {"DESK_LAKE": "/lake"}).lake == "/lake"
@@ -125,7 +156,7 @@ def test_the_environment_heals_a_missing_reference(tmp_path: Path) -> None:
 
 def test_secrets_are_never_shown(tmp_path: Path) -> None:
     content = (
-        '[storage_options]\nAWS_SECRET_ACCESS_KEY = "${S}"\n[providers.tiingo]\napi_key = "${S}"\n'
+        '[storage_options]\nAWS_SECRET_ACCESS_KEY = "${S}"\n[providers.tiingo]\nbase_url = "https://u:${S}@h"\n'
         '[notifications]\nurls = ["slack://${S}"]\nmail_server = "mailtos://u:${S}@h"\n'
     )
     desk = load_desk(written(tmp_path, content), {"S": "s3cret"})

@@ -1,0 +1,113 @@
+"""Round ticks for values and dates, and series thinned to what a picture can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date
+
+
+def padded(lowest: float, highest: float, share: float = 0.04) -> tuple[float, float]:
+    """Limits of an axis that leave some air around the values, also when they are all the same."""
+    span = highest - lowest
+    air = span * share if span > abs(highest) * 1e-9 else max(abs(highest) * 0.01, 1e-9)
+    return lowest - air, highest + air
+
+
+def value_ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
+    """Round values between the lowest and the highest, both included.
+
+    Returns
+    -------
+    list of float
+        About ``count`` values in steps of 1, 2, 2.5 or 5 times a power of ten.
+    """
+    span = highest - lowest
+    if not math.isfinite(span) or span <= 0.0:
+        return [lowest] if math.isfinite(lowest) else []
+    rough = span / max(count - 1, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = power * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    first, last = math.ceil(lowest / step - 1e-9), math.floor(highest / step + 1e-9)
+    return [step * place for place in range(first, last + 1)]
+
+
+def date_ticks(sessions: Sequence[date], count: int = 6) -> list[tuple[int, str]]:
+    """Places along a run of sessions and their labels.
+
+    Returns
+    -------
+    list of (int, str)
+        Index and label of the first session of each year, half, quarter, month or week, whichever gives
+        two to ``count`` of them; evenly spaced days when none does.
+    """
+    for unit in (_week, _month, _quarter, _half, _year):
+        starts = [
+            place for place in range(1, len(sessions)) if unit(sessions[place]) != unit(sessions[place - 1])
+        ]
+        if 2 <= len(starts) <= count:
+            return [(place, _label(sessions[place], unit is _week, unit is _year)) for place in starts]
+    chosen = (
+        sorted({round(part * (len(sessions) - 1) / max(count - 1, 1)) for part in range(count)})
+        if sessions
+        else []
+    )
+    long = bool(sessions) and (sessions[-1] - sessions[0]).days > 400
+    return [(place, _label(sessions[place], not long, False)) for place in chosen if place >= 0]
+
+
+def _week(day: date) -> tuple[int, ...]:
+    return day.isocalendar()[:2]
+
+
+def _month(day: date) -> tuple[int, ...]:
+    return (day.year, day.month)
+
+
+def _quarter(day: date) -> tuple[int, ...]:
+    return (day.year, (day.month - 1) // 3)
+
+
+def _half(day: date) -> tuple[int, ...]:
+    return (day.year, (day.month - 1) // 6)
+
+
+def _year(day: date) -> tuple[int, ...]:
+    return (day.year,)
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _label(day: date, days: bool, years: bool) -> str:
+    """Label of a tick; months are named here because a locale must not change a report."""
+    if years:
+        return str(day.year)
+    month = _MONTHS[day.month - 1]
+    return f"{day.day} {month}" if days else f"{month} {day.year}"
+
+
+def short_number(value: float) -> str:
+    """Number for an axis: 950, 12.5k, 101k, 1.2M; nine digits at most."""
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size * (1 - 1e-9):
+            return f"{value / size:.5g}{letter}"
+    return f"{value:.4g}" if abs(value) >= 1e-9 else "0"
+
+
+def thin(values: Sequence[float | None], most: int) -> list[int]:
+    """Places of the values to draw when there are more than a picture has columns.
+
+    The lowest and the highest of each group are kept, so that no drawdown is drawn too shallow; first and
+    last are always among them. Places without a value are left out.
+    """
+    known = [place for place, value in enumerate(values) if value is not None and math.isfinite(value)]
+    if len(known) <= most:
+        return known
+    group = max(1, math.ceil(2 * len(known) / most))
+    kept = {known[0], known[-1]}
+    for start in range(0, len(known), group):
+        part = known[start : start + group]
+        kept.add(min(part, key=lambda place: values[place] or 0.0))
+        kept.add(max(part, key=lambda place: values[place] or 0.0))
+    return sorted(kept)

@@ -1,0 +1,131 @@
+"""Curves as inline SVG: no script, no outside file, colours from the page's own style sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+
+from trading.reporting.axes import date_ticks, padded, short_number, thin, value_ticks
+from trading.reporting.document import Curve
+
+WIDTH, LEFT, RIGHT = 960, 64, 16
+POINTS = 1200
+"""Points kept of a line: more than the picture has columns."""
+
+Series = Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One plot: where it lies and what its axes span."""
+
+    top: float
+    height: float
+    lowest: float
+    highest: float
+    count: int
+
+    def x(self, place: int) -> float:
+        """Column of a session."""
+        return LEFT + (WIDTH - LEFT - RIGHT) * place / max(self.count - 1, 1)
+
+    def y(self, value: float) -> float:
+        """Row of a value."""
+        return self.top + self.height * (1 - (value - self.lowest) / (self.highest - self.lowest))
+
+
+def curve_svg(curve: Curve) -> str:
+    """Equity over its drawdown; empty when fewer than two sessions have an equity.
+
+    Returns
+    -------
+    str
+        An ``svg`` element that fits the width of the page. Lines have the classes ``equity``,
+        ``benchmark`` and ``drawdown``, texts ``axis``, grid lines ``grid``.
+    """
+    if len(thin(curve.equity, POINTS)) < 2:
+        return ""
+    losing = any(value is not None and value < 0 for value in curve.drawdown)
+    height = 360 if losing else 280
+    parts = [*_equity_panel(curve), *(_drawdown_panel(curve) if losing else [])]
+    parts += _dates(curve, 240 + 16, height - 22)
+    label = escape(f"Equity from {curve.sessions[0]} to {curve.sessions[-1]}", quote=True)
+    body = "".join(parts)
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{body}</svg>'
+
+
+def _equity_panel(curve: Curve) -> list[str]:
+    panel = _panel(16, 224, len(curve.sessions), curve.equity, curve.benchmark)
+    parts = _grid(panel, value_ticks(panel.lowest, panel.highest, 5), "")
+    parts.append(_area(panel, curve.equity, panel.lowest, "equity-area"))
+    if curve.benchmark:
+        parts.append(_line(panel, curve.benchmark, "benchmark"))
+    parts.append(_line(panel, curve.equity, "equity"))
+    last = thin(curve.equity, POINTS)[-1]
+    value = curve.equity[last] or 0.0
+    parts.append(f'<circle class="equity-end" cx="{panel.x(last):.1f}" cy="{panel.y(value):.1f}" r="3.5"/>')
+    return parts
+
+
+def _drawdown_panel(curve: Curve) -> list[str]:
+    percent = [None if value is None else value * 100 for value in curve.drawdown]
+    deepest = min(value for value in percent if value is not None)
+    panel = Panel(268, 66, deepest * 1.08, 0.0, len(curve.sessions))
+    parts = _grid(panel, value_ticks(panel.lowest, 0.0, 3), " %")
+    return [*parts, _area(panel, percent, 0.0, "drawdown-area"), _line(panel, percent, "drawdown")]
+
+
+def _panel(top: float, height: float, count: int, *lines: Series) -> Panel:
+    values = [line[place] for line in lines for place in thin(line, POINTS)]
+    known = [value for value in values if value is not None]
+    lowest, highest = padded(min(known), max(known))
+    return Panel(top, height, lowest, highest, count)
+
+
+def _grid(panel: Panel, ticks: Sequence[float], unit: str) -> list[str]:
+    parts = []
+    for tick in ticks:
+        row = panel.y(tick)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{row:.1f}" y2="{row:.1f}"/>')
+        label = f"{tick:.4g}{unit}" if unit else short_number(tick)
+        parts.append(f'<text class="axis" x="{LEFT - 8}" y="{row + 4:.1f}" text-anchor="end">{label}</text>')
+    return parts
+
+
+def _dates(curve: Curve, top: float, row: float) -> list[str]:
+    panel = Panel(top, 1, 0, 1, len(curve.sessions))
+    return [
+        f'<text class="axis" x="{panel.x(place):.1f}" y="{row + 16:.1f}" text-anchor="middle">{label}</text>'
+        for place, label in date_ticks(curve.sessions, 8)
+    ]
+
+
+def _runs(line: Series) -> list[list[int]]:
+    """Places to draw, cut where values are missing."""
+    places = thin(line, POINTS)
+    runs: list[list[int]] = [places[:1]] if places else []
+    for before, place in pairwise(places):
+        if all(line[between] is not None for between in range(before + 1, place)):
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return runs
+
+
+def _points(panel: Panel, line: Series, run: Sequence[int]) -> str:
+    return " ".join(f"{panel.x(place):.1f},{panel.y(line[place] or 0.0):.1f}" for place in run)
+
+
+def _line(panel: Panel, line: Series, name: str) -> str:
+    drawn = (_points(panel, line, run) for run in _runs(line))
+    return "".join(f'<polyline class="{name}" points="{points}"/>' for points in drawn)
+
+
+def _area(panel: Panel, line: Series, base: float, name: str) -> str:
+    row, parts = panel.y(base), []
+    for run in _runs(line):
+        ends = f"{panel.x(run[-1]):.1f},{row:.1f} {panel.x(run[0]):.1f},{row:.1f}"
+        parts.append(f'<polygon class="{name}" points="{_points(panel, line, run)} {ends}"/>')
+    return "".join(parts)

@@ -294,9 +294,9 @@ def _prices(market: _Market) -> Iterator[pl.Expr]:
             yield ((pl.col(f"bid_{name}") + pl.col(f"ask_{name}")) / 2).alias(name)
         yield (pl.col("bid_size") + pl.col("ask_size")).alias("volume")
         return
-    scale = _DECICENT if market.asset_class == "stock" else 1.0
     for name in _TRADES[:-1]:
-        yield pl.col(name) / scale
+        # Polars divides by multiplying with the reciprocal; rounding gives the nearest decimal back.
+        yield (pl.col(name) / _DECICENT).round(4) if market.asset_class == "stock" else pl.col(name)
     yield pl.col("volume")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -74,6 +74,10 @@ class BookState:
     sequences: dict[str, int] = field(default_factory=dict)
 
 
+_PLAN = tuple(Plan.__slots__)
+_ORDER = tuple(Order.__slots__)
+
+
 def new_state(capital: float, currency: str = "USD") -> BookState:
     """A book before its first session, holding its capital in cash."""
     return BookState(Ledger(capital, currency))
@@ -86,7 +90,7 @@ def to_json(state: BookState) -> str:
             "session": state.session.isoformat() if state.session else None,
             "ledger": state.ledger.to_state(),
             "working": [_order_fields(order) for order in state.working],
-            "plans": [[*key, asdict(plan)] for key, plan in state.plans.items()],
+            "plans": [[*key, *(getattr(plan, name) for name in _PLAN)] for key, plan in state.plans.items()],
             "streak": state.streak,
             "sequences": state.sequences,
         },
@@ -101,14 +105,14 @@ def from_json(text: str) -> BookState:
         ledger=Ledger.from_state(content["ledger"]),
         session=date.fromisoformat(content["session"]) if content["session"] else None,
         working=[_order(fields) for fields in content["working"]],
-        plans={(strategy, symbol): Plan(**plan) for strategy, symbol, plan in content["plans"]},
+        plans={(strategy, symbol): Plan(*plan) for strategy, symbol, *plan in content["plans"]},
         streak=content["streak"],
         sequences=content["sequences"],
     )
 
 
 def _order_fields(order: Order) -> dict[str, Any]:
-    fields = {name: getattr(order, name) for name in Order.__slots__}
+    fields = {name: getattr(order, name) for name in _ORDER}
     fields["session"] = order.session.isoformat()
     fields["good_till"] = order.good_till.isoformat() if order.good_till else None
     return fields

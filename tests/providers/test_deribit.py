@@ -63,7 +63,7 @@ def test_a_real_chain_in_the_columns_of_the_table(deribit, web, strikes, load):
         "symbol": "BTC-21SEP26-68000-C",
         "underlying": "BTC",
         "session": date(2026, 9, 20),
-        "quoted_at": datetime(2026, 9, 20, 20, 45, 17, 455000, tzinfo=UTC),
+        "quoted_at": datetime(2026, 9, 20, 21, 25, 17, 455000, tzinfo=UTC),
         "expiry": EXPIRY,
         "strike": 68000.0,
         "right": "call",
@@ -96,7 +96,7 @@ def test_every_quote_passes_the_table_s_checks(deribit, strikes):
 def test_linear_options_are_quoted_in_dollars(deribit, web, load):
     tickers = {name: row for name, row in load("option_tickers").items() if name.startswith("XRP_USDC")}
     strikes = [float(name.split("-")[2].replace("d", ".")) for name in tickers]
-    chain = deribit.chain("XRP", strikes=(min(strikes), max(strikes)))
+    chain = deribit.chain("XRP", expiries=[EXPIRY], strikes=(min(strikes), max(strikes)))
     assert web.seen[0].query["currency"] == "USDC"
     assert set(chain["symbol"]) == set(tickers)
     for row in chain.iter_rows(named=True):

@@ -215,6 +215,7 @@ class Ledger:
         quantity = slices.left
         value, commission = slices.cut(quantity)
         price = execution.price
+        position.see(price)
         position.lots.append(
             Lot(
                 execution.execution_id,

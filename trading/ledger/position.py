@@ -97,6 +97,11 @@ class Position:
         self.marked = session
         self.value = round(self.quantity * close * self.multiplier * 100.0)
 
+    def see(self, price: float) -> None:
+        """Widen the range of prices since the first fill."""
+        self.high = max(self.high, price)
+        self.low = min(self.low, price)
+
     def refresh(self) -> None:
         """Recompute the sums after the lots have changed."""
         self.lots = [lot for lot in self.lots if lot.quantity > 0.0]

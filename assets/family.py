@@ -6,6 +6,7 @@ builds both, so that a day that was backfilled and one that was scheduled come f
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,10 @@ from typing import Any
 import dagster as dg
 
 from delta import Commit, Table
-from delta.contracts import STRINGS
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning)  # mappings of multi-partitions are still beta
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-
-ARROW_NAMES = {STRINGS: "list<string>"}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
@@ -73,8 +73,3 @@ def frame_of(table: type[Table], frame: pl.DataFrame, **constants: Any) -> pl.Da
     return frame.with_columns(
         **{name: pl.lit(value, schema[name]) for name, value in constants.items()}
     ).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-
-
-def names(tables: Iterable[type[Table]]) -> list[str]:
-    """Names of tables."""
-    return [table.name for table in tables]

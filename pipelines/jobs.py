@@ -41,9 +41,7 @@ class PlaceOrders(dg.Config):
 
 
 @dg.op(pool="orders")
-def place_approved_orders(
-    context: dg.OpExecutionContext, config: PlaceOrders, desk: DeskResource
-) -> None:
+def place_approved_orders(context: dg.OpExecutionContext, config: PlaceOrders, desk: DeskResource) -> None:
     """Hand a book's approved orders to its broker; placing them again changes nothing."""
     book = desk.book(config.book)
     if book.mode != "paper":
@@ -51,9 +49,7 @@ def place_approved_orders(
             f"book {book.name} has mode {book.mode}: only paper books have a broker in this version",
             allow_retries=False,
         )
-    events = place(
-        desk.lake(), book.name, now=desk.now(), run_id=context.run_id, code_version=CODE_VERSION
-    )
+    events = place(desk.lake(), book.name, now=desk.now(), run_id=context.run_id, code_version=CODE_VERSION)
     placed = events.filter(events["state"] == "ACKED").height
     context.log.info(f"{placed} orders placed, {events.height - placed} expired")
     context.add_output_metadata({"placed": placed, "expired": events.height - placed})

@@ -1,0 +1,210 @@
+"""Market data: one incremental step that brings bars, corporate actions and instruments up to date."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.family import commit_metadata, table_spec
+from assets.stage import CODE_VERSION
+from delta import Commit, Lake, Provenance, pin
+from delta.contracts import Bars, CorporateActions, Instruments, Quarantine, Sessions
+from delta.manifest import RunRecord, record_run
+from resources.calendar import last_closed_session
+from resources.config import DeskConfig
+from resources.desk import DeskResource
+from resources.ingest import IngestResult, ingest
+from resources.providers.base import Request
+from resources.providers.registry import provider
+from trading.book import BookConfig
+from trading.history import newest
+
+STEP = "market"
+TABLES = (Bars, CorporateActions, Instruments, Sessions, Quarantine)
+LEAD = timedelta(days=420)
+"""Days fetched before a book's start: the indicators' warm-up of 250 sessions and some more."""
+
+
+class NothingToIngestError(RuntimeError):
+    """No symbol or no provider to ask; the message says what to configure."""
+
+
+@dataclass(frozen=True)
+class MarketUpdate:
+    """What one update of the market data did.
+
+    Attributes
+    ----------
+    results : sequence of IngestResult
+        One a provider that was asked.
+    """
+
+    results: Sequence[IngestResult]
+    commits: Mapping[str, Commit] = field(hash=False)
+
+    def summary(self) -> str:
+        """One line of counts."""
+        return "; ".join(result.summary() for result in self.results)
+
+    def problems(self) -> list[str]:
+        """One line for every symbol that was not written."""
+        return [line for result in self.results for line in result.problems()]
+
+
+def update_market(
+    lake: Lake,
+    config: DeskConfig,
+    requests: Mapping[str, Request],
+    *,
+    now: datetime,
+    run_id: str,
+    source: str = "",
+    refetch: bool = False,
+) -> MarketUpdate:
+    """Fetch what the lake does not have yet.
+
+    Parameters
+    ----------
+    requests : mapping
+        Asset class to what is wanted of it.
+    source : str
+        Provider to ask instead of the configured ones.
+
+    Raises
+    ------
+    NothingToIngestError
+        When an asset class has no provider.
+    """
+    provenance = Provenance(run_id, STEP, CODE_VERSION)
+    before = dict(pin(lake, TABLES).versions)
+    results, commits = [], {}
+    for asset_class, request in requests.items():
+        names = (source,) if source else config.data.providers(asset_class, request.timeframe)
+        if not names:
+            raise NothingToIngestError(
+                f"no provider of {asset_class} {request.timeframe} bars is configured; name one under "
+                "[data.order] in the desk's file"
+            )
+        asked = provider(names[0], config.settings(names[0]))
+        result = ingest(lake, asked, request, now=now, provenance=provenance, refetch=refetch)
+        results.append(result)
+        commits.update({commit.table: commit for commit in result.commits})
+    versions = {name: commit.version for name, commit in commits.items()}
+    record_run(lake, RunRecord(run_id, STEP, before, versions, CODE_VERSION))
+    return MarketUpdate(results, commits)
+
+
+def wanted(lake: Lake, config: DeskConfig, books: Sequence[BookConfig], now: datetime) -> dict[str, Request]:
+    """What the books need up to the last closed session, by asset class.
+
+    A book that names no symbols asks for all that the lake knows of its asset classes; while it knows none,
+    for all that the first provider lists.
+    """
+    described = newest(pin(lake, [Instruments]).read(Instruments).collect(), Instruments.key[:-1])
+    classes = dict(described.select("symbol", "asset_class").iter_rows())
+    symbols: dict[str, set[str]] = {}
+    spans: dict[str, tuple[date, date]] = {}
+    for book in books:
+        closed = last_closed_session(book.calendar, now)
+        last = min(book.end, closed) if book.end else closed
+        for asset_class, names in _symbols(book, config, classes).items():
+            symbols.setdefault(asset_class, set()).update(names)
+            first, end = spans.get(asset_class, (date.max, date.min))
+            spans[asset_class] = (min(first, book.start - LEAD), max(end, last))
+    return {
+        asset_class: Request(tuple(sorted(names)), *spans[asset_class])
+        for asset_class, names in symbols.items()
+        if names and spans[asset_class][0] <= spans[asset_class][1]
+    }
+
+
+def _symbols(book: BookConfig, config: DeskConfig, classes: Mapping[str, str]) -> dict[str, set[str]]:
+    usual = book.universe.asset_classes[0]
+    named = {*book.universe.symbols, *([book.benchmark] if book.benchmark else [])}
+    found: dict[str, set[str]] = {}
+    for symbol in named:
+        found.setdefault(classes.get(symbol, usual), set()).add(symbol)
+    if not book.universe.symbols:
+        for asset_class in book.universe.asset_classes:
+            known = {symbol for symbol, kind in classes.items() if kind == asset_class}
+            found.setdefault(asset_class, set()).update(known or _listed(config, asset_class))
+    return found
+
+
+def _listed(config: DeskConfig, asset_class: str) -> list[str]:
+    names = config.data.providers(asset_class, "1d")
+    return provider(names[0], config.settings(names[0])).symbols() if names else []
+
+
+class MarketConfig(dg.Config):
+    """A range to fetch again; left empty, what the books need and the lake does not have.
+
+    Attributes
+    ----------
+    symbols : list of str
+        Symbols; empty: those of all books.
+    first, last : str
+        ISO dates; empty: from before the first book's start to the last closed session.
+    source : str
+        Provider to ask; empty: the configured one.
+    refetch : bool
+        Fetch known sessions again and write what changed as corrections.
+    """
+
+    symbols: list[str] = Field(default_factory=list)
+    first: str = ""
+    last: str = ""
+    source: str = ""
+    refetch: bool = False
+
+
+def market_assets() -> dg.AssetsDefinition:
+    """Assets ``market/...``: not partitioned, every run adds what is new."""
+
+    @dg.multi_asset(
+        name="market",
+        specs=[table_spec(dg.AssetKey(["market", table.name]), table, group="market") for table in TABLES],
+        code_version=CODE_VERSION,
+    )
+    def build(
+        context: dg.AssetExecutionContext, config: MarketConfig, desk: DeskResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        lake, settings, now = desk.lake(), desk.config(), desk.now()
+        requests = _narrowed(wanted(lake, settings, list(desk.books().values()), now), config)
+        update = update_market(
+            lake,
+            settings,
+            requests,
+            now=now,
+            run_id=context.run_id,
+            source=config.source,
+            refetch=config.refetch,
+        )
+        context.log.info(update.summary() or "no book asks for market data")
+        for problem in update.problems():
+            context.log.warning(problem)
+        for table in TABLES:
+            yield dg.MaterializeResult(
+                asset_key=dg.AssetKey(["market", table.name]),
+                metadata={
+                    **commit_metadata(update.commits, table.name),
+                    "summary": update.summary(),
+                    "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in update.problems())),
+                },
+            )
+
+    return build
+
+
+def _narrowed(requests: Mapping[str, Request], config: MarketConfig) -> dict[str, Request]:
+    """Requests cut to what a run's configuration names."""
+    narrowed = {}
+    for asset_class, request in requests.items():
+        symbols = tuple(config.symbols) or request.symbols
+        first = date.fromisoformat(config.first) if config.first else request.first
+        last = date.fromisoformat(config.last) if config.last else request.last
+        narrowed[asset_class] = Request(symbols, first, last, request.timeframe)
+    return narrowed

@@ -1,0 +1,227 @@
+"""Reports of a book: performance and risk as tables, the daily and the backtest report as pages."""
+
+import base64
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.family import Family, asked_range, commit_metadata
+from assets.inputs import MARKET_READS, MissingDataError, clipped, read_market
+from assets.stage import CODE_VERSION, Stage, frame_of
+from delta import Commit, Lake, Pins, pin
+from delta.contracts import (
+    Candidates,
+    Fills,
+    Orders,
+    Performance,
+    Portfolio,
+    Positions,
+    Regimes,
+    Risk,
+    Signals,
+    Trades,
+)
+from resources.desk import DeskResource
+from trading.book import BookConfig
+from trading.performance import summary
+from trading.reporting import (
+    BacktestReport,
+    DailyReport,
+    backtest_report,
+    daily_report,
+    to_html,
+    to_markdown,
+    to_text,
+)
+from trading.risk import risk_figures
+
+STEP = "reports"
+READS = (Portfolio, Positions, Orders, Fills, Signals, Trades, Regimes, Candidates)
+WRITES = (Performance, Risk)
+
+
+def report(lake: Lake, book: BookConfig, first: date, last: date, run_id: str) -> dict[str, Commit]:
+    """Write a book's performance since its start, and the risk of the sessions asked for."""
+    window = clipped(book, first, last)
+    if window is None:
+        return {}
+    stage = Stage(lake, run_id, STEP, pin(lake, [*READS, *MARKET_READS]), book)
+    portfolio, trades = book_rows(stage.pins, book, window[1])
+    figures = summary(portfolio, trades, benchmark_closes(stage.pins, book, window[1]))
+    stage.write(Performance, frame_of(Performance, figures, book=book.name), {"book": book.name})
+    asked = pl.col("session").is_between(*window)
+    positions = stage.pins.read(Positions, where=(pl.col("book") == book.name) & asked).collect()
+    risks = risk_figures(portfolio.filter(asked), positions, book.risk, book.sizing)
+    stage.write(Risk, frame_of(Risk, risks, book=book.name), {"book": book.name, "session": window})
+    stage.record(*window)
+    return stage.commits
+
+
+def book_rows(
+    pins: Pins, book: BookConfig, last: date, first: date | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Portfolio and round trips of a book up to a session; the saved states are left out."""
+    here = (pl.col("book") == book.name) & (pl.col("session") <= last)
+    if first is not None:
+        here = here & (pl.col("session") >= first)
+    columns = [name for name in Portfolio.schema().names() if name != "state"]
+    portfolio = pins.read(Portfolio, where=here, columns=columns).sort("session").collect()
+    return portfolio, pins.read(Trades, where=here).sort("session", "trade_id").collect()
+
+
+def benchmark_closes(pins: Pins, book: BookConfig, last: date) -> pl.DataFrame | None:
+    """Closes of a book's benchmark, adjusted for splits and dividends; None without a benchmark."""
+    if book.benchmark is None:
+        return None
+    alone = book.model_copy(
+        update={"universe": book.universe.model_copy(update={"symbols": (book.benchmark,)})}
+    )
+    history = read_market(pins, alone, last).history
+    rows = history.rows(book.benchmark)
+    return pl.DataFrame(
+        {
+            "session": history.sessions[history.session_index[rows]],
+            "close": history.close[rows] * history.price_factor[rows],
+        }
+    )
+
+
+def daily(pins: Pins, book: BookConfig, session: date) -> DailyReport:
+    """The daily report of a session.
+
+    Raises
+    ------
+    MissingDataError
+        When the session has not been decided.
+    """
+    portfolio, trades = book_rows(pins, book, session)
+    if portfolio.is_empty() or portfolio["session"][-1] != session:
+        raise MissingDataError(
+            f"book {book.name}: session {session} has not been decided; run: desk run --book {book.name} "
+            f"--session {session}"
+        )
+    here = (pl.col("book") == book.name) & (pl.col("session") == session)
+    recent = (pl.col("book") == book.name) & (pl.col("session") <= session)
+    return daily_report(
+        book.name,
+        session,
+        portfolio,
+        trades=trades,
+        orders=pins.read(Orders, where=recent).collect(),
+        positions=pins.read(Positions, where=here).collect(),
+        fills=pins.read(Fills, where=here).collect(),
+        signals=pins.read(Signals, where=here).collect(),
+        regimes=pins.read(Regimes, where=here).collect(),
+        candidates=pins.read(Candidates, where=here).collect(),
+        risk=book.risk,
+        currency=book.currency,
+        mode=book.mode,
+    )
+
+
+def backtest(pins: Pins, book: BookConfig, first: date, last: date) -> BacktestReport:
+    """The report of a range of sessions.
+
+    Raises
+    ------
+    MissingDataError
+        When no session of the range has been decided.
+    """
+    portfolio, trades = book_rows(pins, book, last, first)
+    if portfolio.is_empty():
+        raise MissingDataError(f"book {book.name}: no session of {first} .. {last} has been decided")
+    return backtest_report(
+        book.name,
+        portfolio,
+        trades,
+        benchmark=benchmark_closes(pins, book, last),
+        benchmark_name=book.benchmark or "benchmark",
+        currency=book.currency,
+        mode=book.mode,
+    )
+
+
+def save_files(book: BookConfig, name: str, shown: DailyReport | BacktestReport) -> list[Path]:
+    """Write a report as plain text and HTML into the book's report folder; nothing without one."""
+    if not book.report.directory:
+        return []
+    folder = Path(book.report.directory) / book.name
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for suffix, content in ((".txt", to_text(shown)), (".html", to_html(shown))):
+        path = folder / f"{name}{suffix}"
+        path.write_text(content, encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def report_assets(family: Family) -> dg.AssetsDefinition:
+    """Assets ``performance`` and ``risk`` of a family, with the report and the equity curve as metadata."""
+
+    @dg.multi_asset(
+        name=f"{family.prefix}_reports",
+        specs=[
+            family.spec(
+                table,
+                group=family.prefix,
+                deps=[family.key(read.name) for read in (Portfolio, Positions, Orders, Fills, Trades)],
+            )
+            for table in WRITES
+        ],
+        partitions_def=family.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=CODE_VERSION,
+    )
+    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
+        written: dict[str, Commit] = {}
+        shown: dict[str, Any] = {}
+        for name, (first, last) in asked_range(context, family).items():
+            book, lake = desk.book(name), desk.lake()
+            written.update(report(lake, book, first, last, context.run_id))
+            window = clipped(book, first, last)
+            if window is not None:
+                shown |= report_metadata(pin(lake, [*READS, *MARKET_READS]), book, *window, family=family)
+        yield dg.MaterializeResult(
+            asset_key=family.key(Performance.name),
+            metadata={**commit_metadata(written, Performance.name), **shown},
+        )
+        yield dg.MaterializeResult(
+            asset_key=family.key(Risk.name), metadata=commit_metadata(written, Risk.name)
+        )
+
+    return build
+
+
+def report_metadata(
+    pins: Pins, book: BookConfig, first: date, last: date, *, family: Family
+) -> dict[str, Any]:
+    """The report as Markdown and the equity curve as a picture, for the run's page; files where asked for."""
+    made: DailyReport | BacktestReport
+    if family.scheduled:
+        made, name = daily(pins, book, last), last.isoformat()
+        portfolio, _ = book_rows(pins, book, last)
+    else:
+        made, name = backtest(pins, book, first, last), f"{first.isoformat()}_{last.isoformat()}"
+        portfolio, _ = book_rows(pins, book, last, first)
+    files = save_files(book, name, made)
+    return {
+        "report": dg.MetadataValue.md(to_markdown(made)),
+        "equity_curve": dg.MetadataValue.md(
+            f"![equity curve of {book.name}]({picture(book.name, portfolio)})"
+        ),
+        **{path.suffix[1:]: dg.MetadataValue.path(str(path)) for path in files},
+    }
+
+
+def picture(book: str, portfolio: pl.DataFrame) -> str:
+    """Equity curve over its drawdown as a data address of a PNG."""
+    from trading.reporting.charts import equity_png  # noqa: PLC0415 - drawing is slow to import
+
+    equity = portfolio["equity"]
+    drawdown = equity / equity.cum_max() - 1.0
+    drawn = equity_png(portfolio["session"].to_list(), equity.to_list(), drawdown.to_list(), title=book)
+    return "data:image/png;base64," + base64.b64encode(drawn).decode()

@@ -1,0 +1,26 @@
+"""Everything that Dagster loads: assets of both families, checks, jobs, schedules, sensors, the desk."""
+
+import dagster as dg
+
+from assets.checks import asset_checks
+from assets.desk import desk_assets
+from assets.market_data import market_assets
+from assets.reports import report_assets
+from assets.research import research_assets
+from pipelines.jobs import JOBS
+from pipelines.partitions import FAMILIES
+from pipelines.schedules import SCHEDULES
+from pipelines.sensors import SENSORS
+from resources.desk import DeskResource
+
+STAGES = (research_assets, desk_assets, report_assets)
+
+defs = dg.Definitions(
+    assets=[market_assets(), *(stage(family) for family in FAMILIES for stage in STAGES)],
+    asset_checks=asset_checks(FAMILIES),
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    resources={"desk": DeskResource()},
+    executor=dg.in_process_executor,
+)

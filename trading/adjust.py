@@ -6,7 +6,8 @@ bit for bit. The value adjusted as of session t is ``raw x factor / factor(t)``.
 
 On an ex date the total return factor is multiplied by ``split / (1 - dividend / previous close)`` and the
 split factor by ``split`` (new shares per old). The dividend is cash per share before the ex date and the
-previous close is raw, so both are in the same shares. [1]_
+previous close is raw, so both are in the same shares. [1]_ After a gap of more than ten days that close is
+stale and the close of the bar itself is used, ``1 + dividend / close``.
 
 References
 ----------
@@ -26,6 +27,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+STALE = 10
+"""Calendar days after which the close before a gap says nothing about the price on the ex date."""
 ADJUSTING = ("split", "cash_dividend", "special_dividend", "spin_off")
 
 
@@ -82,6 +85,9 @@ def forward_factors(
             cash = value
             if action == "spin_off":
                 cash *= _price_on(code.get(new_symbol or ""), offsets, days, close, int(days[row]))
+            if days[row] - days[row - 1] > STALE:
+                price_factor[row] *= 1.0 + cash / close[row]
+                continue
             # An earlier split before the same bar has already changed what one share is.
             before = close[row - 1] / price_factor[row]
             if cash >= before:

@@ -43,7 +43,7 @@ def check_bars(
     sessions: pl.DataFrame,
     instruments: pl.DataFrame,
     *,
-    before: pl.DataFrame | None = None,
+    known: pl.DataFrame | None = None,
     now: datetime | None = None,
     blocked: tuple[str, ...] = (),
 ) -> Verdict:
@@ -56,11 +56,11 @@ def check_bars(
     actions : polars.DataFrame
         Corporate actions known, those that came with the bars included and checked.
     sessions : polars.DataFrame
-        Rows of the table ``sessions`` for every calendar and the whole range, that of ``before`` included.
+        Rows of the table ``sessions`` for every calendar and the whole range, that of ``known`` included.
     instruments : polars.DataFrame
         ``symbol, calendar, asset_class`` of every symbol; a symbol without one has no session.
-    before : polars.DataFrame, optional
-        Bars already known, earlier than the new ones: what jumps and repeats are measured against.
+    known : polars.DataFrame, optional
+        Bars already known around the new ones: what jumps, gaps and repeats are measured against.
     now : datetime, optional
         Sessions that close later are not complete and refused.
     blocked : tuple of str
@@ -75,7 +75,7 @@ def check_bars(
     broken = _first_broken(placed)
     refused = [rejected(broken, "bars", bars.columns)]
     sound = placed.filter(pl.col("_line").is_in(broken["_line"].implode()).not_())
-    flags, scale = _series(sound, actions, sessions, instruments, before, now)
+    flags, scale = _series(sound, actions, sessions, instruments, known, now)
     refused.append(rejected(scale, "bars", bars.columns))
     findings_ = pl.concat([FINDINGS.to_frame(), *refused])
     stopped = sorted({*findings_["symbol"], *blocked} & {symbol or "" for symbol in bars["symbol"].unique()})
@@ -95,7 +95,7 @@ def _placed(
     bars: pl.DataFrame, sessions: pl.DataFrame, instruments: pl.DataFrame, now: datetime | None
 ) -> pl.DataFrame:
     """Bars with calendar, asset class, number and hours of their session."""
-    known = instruments.select("symbol", "calendar", "asset_class").unique("symbol", keep="last")
+    described = instruments.select("symbol", "calendar", "asset_class").unique("symbol", keep="last")
     hours = sessions.sort("calendar", "session").select(
         "calendar",
         "session",
@@ -105,7 +105,7 @@ def _placed(
     )
     return (
         bars.with_row_index("_line")
-        .join(known, on="symbol", how="left", maintain_order="left")
+        .join(described, on="symbol", how="left", maintain_order="left")
         .join(hours, on=["calendar", "session"], how="left", maintain_order="left")
         .with_columns(now=pl.lit(now, pl.Datetime("us", "UTC")))
     )
@@ -113,13 +113,13 @@ def _placed(
 
 def _first_broken(placed: pl.DataFrame) -> pl.DataFrame:
     """Rows that break a row rule, with the first ``rule`` they break and its ``reason``."""
-    known = tuple(rules())
-    marks = placed.select(rule.broken.fill_null(value=False).alias(rule.name) for rule in known)
-    name = pl.coalesce(pl.when(pl.col(rule.name)).then(pl.lit(rule.name)) for rule in known)
+    all_rules = tuple(rules())
+    marks = placed.select(rule.broken.fill_null(value=False).alias(rule.name) for rule in all_rules)
+    name = pl.coalesce(pl.when(pl.col(rule.name)).then(pl.lit(rule.name)) for rule in all_rules)
     judged = placed.with_columns(marks.select(name.alias("rule")).to_series())
     if judged["rule"].null_count() == len(judged):
         return judged.clear().with_columns(reason=pl.lit("", pl.String))
-    reason = pl.coalesce(pl.when(pl.col("rule") == rule.name).then(rule.reason) for rule in known)
+    reason = pl.coalesce(pl.when(pl.col("rule") == rule.name).then(rule.reason) for rule in all_rules)
     return judged.with_columns(reason=reason).filter(pl.col("rule").is_not_null())
 
 
@@ -128,15 +128,15 @@ def _series(
     actions: pl.DataFrame,
     sessions: pl.DataFrame,
     instruments: pl.DataFrame,
-    before: pl.DataFrame | None,
+    known: pl.DataFrame | None,
     now: datetime | None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Warnings and blocking findings of the series, on new bars only."""
     parts = [sound]
-    if before is not None and not before.is_empty():
-        shared = [name for name in sound.columns if name in before.columns]
-        earlier = _placed(before.select(shared), sessions, instruments, now)
-        parts.insert(0, earlier.with_columns(pl.lit(None, pl.UInt32).alias("_line")))
+    if known is not None and not known.is_empty():
+        shared = [name for name in sound.columns if name in known.columns]
+        there = _placed(known.select(shared), sessions, instruments, now)
+        parts.insert(0, there.with_columns(pl.lit(None, pl.UInt32).alias("_line")))
     rows = pl.concat(parts, how="diagonal").sort("symbol", "closes_at", maintain_order=True)
     figures = measured(rows, actions)
     new = pl.col("_line").is_not_null()

@@ -15,6 +15,9 @@ from trading.adjust import forward_factors
 
 SIGMAS = 10.0
 WINDOW, SHORTEST_WINDOW = 60, 20
+LONGEST_GAP = 60
+"""Missing sessions after which a series starts anew: nothing is compared across."""
+SERIES = ("symbol", "part")
 QUIET = 0.005
 """Smallest daily deviation assumed, so that a stale series does not make every move a jump."""
 SCALES = (80.0, 125.0)
@@ -47,25 +50,27 @@ def measured(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     actions : polars.DataFrame
         Corporate actions known.
     """
-    own = pl.col("close").log().diff().over("symbol") + pl.col("step")
+    parts = bars.with_columns(skipped=pl.col("ordinal").diff().over("symbol") - 1).with_columns(
+        part=(pl.col("skipped") > LONGEST_GAP).fill_null(value=False).cum_sum().over("symbol")
+    )
+    own = pl.col("close").log().diff().over(SERIES) + pl.col("step")
     volume = pl.when(pl.col("volume") > 0).then("volume")
     same = pl.all_horizontal(
-        pl.col(name) == pl.col(name).shift(1).over("symbol")
+        pl.col(name) == pl.col(name).shift(1).over(SERIES)
         for name in ("open", "high", "low", "close", "volume")
     ).fill_null(value=False)
     return (
-        bars.with_columns(step=pl.Series(_action_steps(bars, actions)))
+        parts.with_columns(step=pl.Series(_action_steps(parts, actions)))
         .with_columns(change=own, same=same, idle=pl.col("volume") == 0)
         .with_columns(
             sigma=pl.col("change")
             .rolling_std(WINDOW, min_samples=SHORTEST_WINDOW)
             .shift(1)
-            .over("symbol")
+            .over(SERIES)
             .clip(lower_bound=QUIET),
             usual_volume=volume.rolling_median(VOLUME_WINDOW, min_samples=VOLUME_WINDOW // 2)
             .shift(1)
-            .over("symbol"),
-            skipped=pl.col("ordinal").diff().over("symbol") - 1,
+            .over(SERIES),
             repeats=_run("same") + 1,
             idle_run=_run("idle"),
         )
@@ -132,17 +137,23 @@ def _figure(name: str) -> pl.Expr:
 
 def _run(flag: str) -> pl.Expr:
     """Length of the run of true values that ends at each row, 0 where the row is false."""
-    count = pl.col(flag).cast(pl.Int64).cum_sum().over("symbol")
-    at_false = pl.when(pl.col(flag).not_()).then(count).forward_fill().over("symbol")
+    count = pl.col(flag).cast(pl.Int64).cum_sum().over(SERIES)
+    at_false = pl.when(pl.col(flag).not_()).then(count).forward_fill().over(SERIES)
     return count - at_false.fill_null(0)
 
 
 def _action_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> np.ndarray:
-    """Logarithm of the change of the total return factor at each bar, 0 on a symbol's first."""
-    counts = bars.group_by("symbol", maintain_order=True).len()
-    offsets = np.concatenate([[0], np.cumsum(counts["len"].to_numpy())]).astype(np.int64)
-    days = bars["session"].to_physical().to_numpy()
-    factor, _ = forward_factors(tuple(counts["symbol"]), offsets, days, bars["close"].to_numpy(), actions)
-    step = np.diff(np.log(factor), prepend=0.0)
-    step[offsets[:-1]] = 0.0
-    return step
+    """Logarithm of the change of the total return factor at each bar, 0 where a series starts."""
+    steps = np.zeros(len(bars))
+    for part in bars["part"].unique().sort():
+        rows = (bars["part"] == part).to_numpy().nonzero()[0]
+        chosen = bars[rows] if len(rows) < len(bars) else bars
+        counts = chosen.group_by("symbol", maintain_order=True).len()
+        offsets = np.concatenate([[0], np.cumsum(counts["len"].to_numpy())]).astype(np.int64)
+        days = chosen["session"].to_physical().to_numpy()
+        close = chosen["close"].to_numpy()
+        factor, _ = forward_factors(tuple(counts["symbol"]), offsets, days, close, actions)
+        step = np.diff(np.log(factor), prepend=0.0)
+        step[offsets[:-1]] = 0.0
+        steps[rows] = step
+    return steps

@@ -1,0 +1,7 @@
+"""Market data into the lake: only what is new or changed, checked before it is written."""
+
+from resources.ingest.plan import IngestError
+from resources.ingest.result import IngestResult
+from resources.ingest.run import ingest
+
+__all__ = ["IngestError", "IngestResult", "ingest"]

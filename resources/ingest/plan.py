@@ -1,0 +1,170 @@
+"""Which range of which symbol has to be fetched: what the lake does not know, plus a short overlap.
+
+The overlap brings corrections of the latest sessions to light. A symbol whose known bars begin later than
+asked is asked for the missing beginning as well, unless its listing explains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from delta.contracts import Bars, Instruments
+from delta.lake import Lake
+from delta.reading import read
+from resources.calendar import previous_session, session_close, sessions
+from resources.providers.base import Provider, Request
+from trading.history import newest
+
+OVERLAP = 10
+"""Sessions that are fetched again to see corrections."""
+RECENT = timedelta(days=45)
+"""How far back the latest bars of a symbol are looked for before its whole past is."""
+SLACK = timedelta(days=14)
+"""How much later than asked a history may begin and still count as complete."""
+ASKED = "ingest"
+"""Source of instruments that no provider described; they are valid from the first day asked for."""
+CALENDARS = {"crypto": "24/7", "fx": "24/5"}
+STOCKS = "XNYS"
+
+
+class IngestError(RuntimeError):
+    """Nothing could be ingested: what, where and what to do in one line."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the lake knows of a symbol's bars of one timeframe."""
+
+    first: date
+    last: date
+
+
+def known_instruments(lake: Lake, symbols: Iterable[str]) -> pl.DataFrame:
+    """Newest versions of the instruments of some symbols."""
+    rows = read(lake, Instruments, where=pl.col("symbol").is_in(list(symbols))).collect()
+    return newest(rows, ("symbol", "valid_from"))
+
+
+def calendars(provider: Provider, instruments: pl.DataFrame, symbols: Iterable[str]) -> dict[str, str]:
+    """Calendar of every symbol: as the lake knows it, else by the provider's one asset class."""
+    known = dict(instruments.select("symbol", "calendar").iter_rows())
+    classes = provider.capabilities.asset_classes
+    usual = CALENDARS.get(classes[0], STOCKS) if len(classes) == 1 else STOCKS
+    return {symbol: known.get(symbol, usual) for symbol in symbols}
+
+
+def last_closed(calendar: str, last: date, now: datetime) -> tuple[date, bool]:
+    """Last session up to a day that has closed, and whether it is the last one of the range at all."""
+    session = previous_session(calendar, last + timedelta(days=1))
+    newest_asked = session
+    while session_close(calendar, session) > now:
+        session = previous_session(calendar, min(session, now.date() + timedelta(days=2)))
+    return session, session == newest_asked
+
+
+def refuse_open_sessions(request: Request, chosen: Mapping[str, str], now: datetime) -> dict[str, date]:
+    """Last closed session of every calendar in use.
+
+    Raises
+    ------
+    IngestError
+        When the last session asked for has closed on none of the calendars.
+    """
+    found = {name: last_closed(name, request.last, now) for name in sorted(set(chosen.values()))}
+    if not any(closed for _, closed in found.values()):
+        name, (session, _) = next(iter(found.items()))
+        unclosed = previous_session(name, request.last + timedelta(days=1))
+        raise IngestError(
+            f"session {unclosed} of {name} closes at {session_close(name, unclosed):%Y-%m-%d %H:%M} UTC "
+            f"and it is {now:%Y-%m-%d %H:%M}; ask up to {session}"
+        )
+    return {name: session for name, (session, _) in found.items()}
+
+
+def coverage(lake: Lake, symbols: Iterable[str], timeframe: str, first: date, last: date) -> dict[str, Known]:
+    """First and last session known of each symbol; symbols without bars are left out.
+
+    The recent past and the beginning of the range are read first; statistics prune the rest. Only symbols
+    that are not found there cost a look at their whole past.
+    """
+    names = list(symbols)
+    tail = _extent(lake, names, timeframe, pl.col("session").is_between(last - RECENT, last))
+    late = [name for name in names if name in tail and tail[name].first > first + SLACK]
+    head = _extent(lake, late, timeframe, pl.col("session").is_between(first, first + SLACK))
+    found = {name: Known(head.get(name, have).first, have.last) for name, have in tail.items()}
+    rest = [name for name in names if name not in tail or (name in late and name not in head)]
+    return found | _extent(lake, rest, timeframe, pl.lit(value=True))
+
+
+def requests(
+    request: Request,
+    chosen: Mapping[str, str],
+    last_sessions: Mapping[str, date],
+    known: Mapping[str, Known],
+    instruments: pl.DataFrame,
+    *,
+    refetch: bool,
+) -> list[Request]:
+    """Requests of one symbol each, in the order of the symbols."""
+    planned: list[Request] = []
+    for symbol in dict.fromkeys(request.symbols):
+        last = last_sessions[chosen[symbol]]
+        have = known.get(symbol)
+        if have is None or refetch:
+            spans = [(request.first, last)]
+        else:
+            spans = [(max(request.first, _overlap(chosen[symbol], have.last, last)), last)]
+            if _begins_late(symbol, have, request.first, instruments):
+                spans.insert(0, (request.first, min(have.first - timedelta(days=1), last)))
+        final = _final(symbol, instruments)
+        planned.extend(
+            Request((symbol,), start, end, request.timeframe)
+            for start, end in spans
+            if start <= end and (final is None or start <= final or have is None)
+        )
+    return planned
+
+
+def _overlap(calendar: str, known_last: date, last: date) -> date:
+    back = timedelta(days=OVERLAP * 2 + 10)
+    known = sessions(calendar, known_last - back, min(known_last, last))["session"]
+    return known[-OVERLAP] if len(known) >= OVERLAP else known_last
+
+
+def _begins_late(symbol: str, have: Known, first: date, instruments: pl.DataFrame) -> bool:
+    """Whether a beginning was never asked for: bars start late and the listing does not explain it."""
+    if have.first <= first + SLACK:
+        return False
+    periods = instruments.filter(pl.col("symbol") == symbol)
+    if periods.is_empty():
+        return True
+    start = periods["valid_from"].sort()[0]
+    if (periods["source"] == ASKED).any():
+        return bool(first < start)
+    return bool(have.first > start + SLACK)
+
+
+def _final(symbol: str, instruments: pl.DataFrame) -> date | None:
+    """Last session of a delisted instrument."""
+    periods = instruments.filter(pl.col("symbol") == symbol)["valid_to"]
+    if periods.is_empty() or periods.null_count():
+        return None
+    last: date = periods.sort()[-1]
+    return last
+
+
+def _extent(lake: Lake, symbols: list[str], timeframe: str, where: pl.Expr) -> dict[str, Known]:
+    wanted = (pl.col("timeframe") == timeframe) & pl.col("symbol").is_in(symbols) & where
+    if not symbols:
+        return {}
+    rows = (
+        read(lake, Bars, where=wanted, columns=["symbol", "session"])
+        .group_by("symbol")
+        .agg(first=pl.col("session").min(), last=pl.col("session").max())
+        .collect()
+    )
+    return {symbol: Known(first, last) for symbol, first, last in rows.iter_rows()}

@@ -1,0 +1,69 @@
+"""What an ingest did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from delta.writing import Commit
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What an ingest wrote, skipped and refused.
+
+    Attributes
+    ----------
+    new, corrected, unchanged : int
+        Bars that were not known; known with other figures (written as a new version); known as they are.
+    rejected : pl.DataFrame
+        Rows that broke a rule: ``target, symbol, session, rule, reason, row``. They are in ``quarantine``.
+    withheld : int
+        Bars that broke no rule but belong to a blocked symbol, or came with a failed one.
+    blocked : mapping of str to str
+        Symbols of which nothing was written: the first rule broken, with its row.
+    failed : mapping of str to str
+        Symbols that the provider could not serve: what it said.
+    warnings : pl.DataFrame
+        Bars written with a flag: ``symbol, timeframe, session, closes_at, rule, reason``.
+    commits : tuple of Commit
+        One a table that changed, in the order of writing.
+    """
+
+    new: int
+    corrected: int
+    unchanged: int
+    rejected: pl.DataFrame
+    withheld: int
+    blocked: Mapping[str, str]
+    failed: Mapping[str, str]
+    warnings: pl.DataFrame
+    commits: tuple[Commit, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        """Bars written."""
+        return self.new + self.corrected
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that broke a rule."""
+        return self.rejected.height
+
+    def problems(self) -> list[str]:
+        """One line for every symbol that was blocked or not served; empty when all went well."""
+        blocked = [f"{symbol}: nothing written: {reason}" for symbol, reason in self.blocked.items()]
+        return blocked + list(self.failed.values())
+
+    def summary(self) -> str:
+        """One line of counts."""
+        parts = [f"{self.new} new", f"{self.corrected} corrected", f"{self.unchanged} unchanged bars"]
+        if self.warnings.height:
+            parts.append(f"{self.warnings.height} warnings")
+        if self.rejected.height:
+            parts.append(f"{self.rejected.height} rows rejected ({', '.join(self.blocked)} not written)")
+        if self.failed:
+            parts.append(f"{len(self.failed)} symbols not served ({', '.join(self.failed)})")
+        return ", ".join(parts)

@@ -1,0 +1,314 @@
+"""Ingest of market data: plan, fetch, check, compare, write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from delta.contracts import Bars, CorporateActions, Instruments, Quarantine, Sessions, Table
+from delta.lake import Lake
+from delta.reading import read
+from delta.writing import Commit, Provenance, write
+from resources import calendar
+from resources.ingest.compare import (
+    BAR_KEY,
+    changed_bars,
+    changed_rows,
+    known_actions,
+    known_bars,
+)
+from resources.ingest.plan import (
+    ASKED,
+    IngestError,
+    calendars,
+    coverage,
+    known_instruments,
+    refuse_open_sessions,
+    requests,
+)
+from resources.ingest.result import IngestResult
+from resources.providers import base
+from trading.quality import Verdict, check_actions, check_bars, currency_changes
+from trading.quality.findings import WARNINGS
+
+
+@dataclass(frozen=True)
+class _Ingest:
+    """What all steps of one ingest share."""
+
+    lake: Lake
+    provider: base.Provider
+    request: base.Request
+    now: datetime
+    provenance: Provenance
+    refetch: bool
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    bars: pl.DataFrame
+    actions: pl.DataFrame
+    instruments: pl.DataFrame
+    failed: dict[str, str]
+
+
+def ingest(
+    lake: Lake,
+    provider: base.Provider,
+    request: base.Request,
+    *,
+    now: datetime,
+    provenance: Provenance,
+    refetch: bool = False,
+) -> IngestResult:
+    """Bring the lake up to date for a request.
+
+    Only bars that the lake does not know are written, and known bars whose figures changed (as a new
+    version, so that what was known before stays). Symbols that are known are asked only for what is new and
+    a short overlap. Every symbol stands alone: one with a blocking finding, or one that the provider cannot
+    serve, is left as it was and reported, the others are written.
+
+    Parameters
+    ----------
+    lake : Lake
+        Where to write.
+    provider : Provider
+        Where to read.
+    request : Request
+        Symbols, range and timeframe.
+    now : datetime
+        Time of the ingest (aware): ``known_at`` of all rows, and what decides whether a session has closed.
+    provenance : Provenance
+        Kept with every commit.
+    refetch : bool
+        Ask for the whole range again, and let this provider correct the rows of others.
+
+    Returns
+    -------
+    IngestResult
+
+    Raises
+    ------
+    IngestError
+        When the last session asked for has not closed, or when no symbol could be written and at least one
+        failed; rejected rows are in quarantine by then.
+    """
+    if now.tzinfo is None:
+        raise IngestError(f"now = {now} has no time zone; give an aware time")
+    job = _Ingest(lake, provider, request, now.astimezone(UTC), provenance, refetch)
+    instruments = known_instruments(lake, request.symbols)
+    chosen = calendars(provider, instruments, request.symbols)
+    last_sessions = refuse_open_sessions(request, chosen, job.now)
+    last = max(last_sessions.values())
+    known = {} if refetch else coverage(lake, request.symbols, request.timeframe, request.first, last)
+    planned = requests(request, chosen, last_sessions, known, instruments, refetch=refetch)
+    fetched = _fetch(provider, planned)
+    there = [each for each in planned if refetch or each.symbols[0] in known]
+    result = _write(job, fetched, instruments, known_bars(lake, there))
+    if not result.rows and not result.unchanged and result.problems():
+        raise IngestError("; ".join(result.problems()))
+    return result
+
+
+def _fetch(provider: base.Provider, planned: Sequence[base.Request]) -> _Fetched:
+    """Answers of all requests; symbols that could not be served are named with what was said."""
+    answers: list[base.Answer] = []
+    failed: dict[str, str] = {}
+    for i, request in enumerate(planned):
+        symbol = request.symbols[0]
+        try:
+            answers.append(provider.fetch(request))
+        except (base.BadKey, base.Unsupported):
+            raise
+        except base.Unreachable as error:
+            # The others would wait for the same time-out; what is here already is kept.
+            failed |= {rest.symbols[0]: str(error) for rest in planned[i:]}
+            break
+        except base.NoData as error:
+            # Nothing before the first bar known, or nothing new since: only a wholly unknown symbol fails.
+            if sum(other.symbols == request.symbols for other in planned) == 1:
+                failed[symbol] = str(error)
+        except base.ProviderError as error:
+            failed[symbol] = str(error)
+    kept = [answer for answer in answers if not set(answer.bars["symbol"].unique()) & failed.keys()]
+    return _Fetched(
+        bars=pl.concat([base.BARS.to_frame(), *(answer.bars for answer in kept)]),
+        actions=pl.concat(
+            [base.CORPORATE_ACTIONS.to_frame(), *(answer.corporate_actions for answer in kept)]
+        ).unique(maintain_order=True),
+        instruments=pl.concat([base.INSTRUMENTS.to_frame(), *(answer.instruments for answer in kept)]).unique(
+            maintain_order=True
+        ),
+        failed=failed,
+    )
+
+
+def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: pl.DataFrame) -> IngestResult:
+    """Check what was fetched and write what is new; bars last, so that no reader sees them undescribed."""
+    described = _described(job, fetched, instruments)
+    old_actions = known_actions(job.lake, job.request.symbols)
+    verdict, actions, findings = _judge(job, fetched, described, instruments, earlier, old_actions)
+    held = pl.col("symbol").is_in(list(verdict.blocked)).not_()
+    bars = changed_bars(verdict.accepted, earlier, job.now, refetch=job.refetch)
+    new_actions = changed_rows(actions.filter(held), old_actions, CorporateActions, refetch=job.refetch)
+    new_instruments = changed_rows(described.filter(held), instruments, Instruments, refetch=job.refetch)
+    commits = [
+        *_write_sessions(job, described, verdict.accepted),
+        _append(job, Instruments, new_instruments.rows),
+        _append(job, CorporateActions, new_actions.rows),
+        _append(job, Bars, bars.rows),
+        _append(job, Quarantine, _fresh_quarantine(job, findings)),
+    ]
+    return IngestResult(
+        new=bars.rows.height - bars.corrected,
+        corrected=bars.corrected,
+        unchanged=bars.unchanged,
+        rejected=findings,
+        withheld=verdict.withheld,
+        blocked=_first_reasons(verdict, findings),
+        failed=fetched.failed,
+        warnings=pl.concat([_written(verdict.warnings, bars.rows), bars.warnings]),
+        commits=tuple(commit for commit in commits if commit is not None),
+    )
+
+
+def _described(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> pl.DataFrame:
+    """Instruments that came with the bars, and a plain one for symbols that nobody described."""
+    there = {*fetched.instruments["symbol"], *known["symbol"]}
+    missing = [
+        symbol for symbol in fetched.bars["symbol"].drop_nulls().unique().sort() if symbol not in there
+    ]
+    if not missing:
+        return fetched.instruments
+    usual = job.provider.capabilities.asset_classes
+    guess = usual[0] if len(usual) == 1 else "stock"
+    names = calendars(job.provider, known, missing)
+    rows = [
+        (name, name, guess, "XXXX", names[name], "USD", None, None, 1.0, job.request.first, None, None, ASKED)
+        for name in missing
+    ]
+    return pl.concat([fetched.instruments, pl.DataFrame(rows, schema=base.INSTRUMENTS, orient="row")])
+
+
+def _judge(
+    job: _Ingest,
+    fetched: _Fetched,
+    described: pl.DataFrame,
+    instruments: pl.DataFrame,
+    earlier: pl.DataFrame,
+    old_actions: pl.DataFrame,
+) -> tuple[Verdict, pl.DataFrame, pl.DataFrame]:
+    """Verdict on the bars, actions that may be written, and all findings."""
+    columns = base.INSTRUMENTS.names()
+    current = pl.concat([instruments.select(columns), described.select(columns)])
+    before = earlier.join(fetched.bars, on=list(BAR_KEY), how="anti")
+    priced = pl.concat([before.select(base.BARS.names()), fetched.bars])
+    actions, bad_actions = check_actions(fetched.actions, priced)
+    changes = currency_changes(described, instruments)
+    findings = pl.concat([bad_actions, changes])
+    verdict = check_bars(
+        fetched.bars,
+        newest_actions(old_actions, actions),
+        _sessions(current, priced),
+        current,
+        known=before,
+        now=job.now,
+        blocked=tuple(sorted({*findings["symbol"]})),
+    )
+    return verdict, actions, pl.concat([findings, verdict.rejected])
+
+
+def newest_actions(known: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Corporate actions known with the new ones in place of their older versions."""
+    columns = base.CORPORATE_ACTIONS.names()
+    return pl.concat([known.select(columns), new]).unique(
+        ["symbol", "ex_date", "action"], keep="last", maintain_order=True
+    )
+
+
+def _sessions(instruments: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
+    """Sessions of all calendars in use over the range of the bars."""
+    days = bars["session"].drop_nulls().sort()
+    names = instruments["calendar"].unique().sort()
+    if not len(days):
+        return Sessions.schema().to_frame()
+    first, last = max(days[0], calendar.EARLIEST), min(days[-1], calendar.LATEST)
+    return pl.concat(
+        [Sessions.schema().to_frame(), *(calendar.sessions(name, first, last) for name in names)]
+    )
+
+
+def _write_sessions(job: _Ingest, described: pl.DataFrame, bars: pl.DataFrame) -> list[Commit | None]:
+    """Fill the table of sessions over the range of the accepted bars."""
+    if bars.is_empty():
+        return []
+    known = known_instruments(job.lake, bars["symbol"].unique())
+    names = pl.concat([known.select("symbol", "calendar"), described.select("symbol", "calendar")])
+    names = names.filter(pl.col("symbol").is_in(bars["symbol"].unique().implode()))
+    days = bars["session"].sort()
+    return [_fill(job, name, days[0], days[-1]) for name in names["calendar"].unique().sort()]
+
+
+def _fill(job: _Ingest, name: str, first: date, last: date) -> Commit | None:
+    """Write the sessions of one calendar from the first on that the table does not have."""
+    wanted = calendar.sessions(name, first, last)
+    here = (pl.col("calendar") == name) & pl.col("session").is_between(first, last)
+    have = read(job.lake, Sessions, where=here).collect()
+    missing = wanted.join(have, on=wanted.columns, how="anti")
+    if missing.is_empty():
+        return None
+    start = missing["session"].sort()[0]
+    return write(
+        job.lake,
+        Sessions,
+        wanted.filter(pl.col("session") >= start),
+        {"calendar": name, "session": (start, last)},
+        job.provenance,
+    )
+
+
+def _append(job: _Ingest, table: type[Table], rows: pl.DataFrame) -> Commit | None:
+    if rows.is_empty():
+        return None
+    stamped = rows.with_columns(pl.lit(job.now, pl.Datetime("us", "UTC")).alias("known_at"))
+    return write(job.lake, table, stamped.select(table.schema().names()), None, job.provenance)
+
+
+def _fresh_quarantine(job: _Ingest, findings: pl.DataFrame) -> pl.DataFrame:
+    """Rejected rows that are not in quarantine yet, so that repeating an ingest adds nothing."""
+    if findings.is_empty():
+        return findings
+    rows = findings.with_columns(
+        pl.lit(job.provider.name).alias("provider"), pl.lit(job.provenance.run_id).alias("run_id")
+    ).unique(maintain_order=True)
+    here = pl.col("symbol").is_in(findings["symbol"].unique().implode())
+    have = read(job.lake, Quarantine, where=here).collect()
+    return rows.join(
+        have, on=["target", "provider", "symbol", "rule", "row"], how="anti", maintain_order="left"
+    )
+
+
+def _first_reasons(verdict: Verdict, findings: pl.DataFrame) -> dict[str, str]:
+    """The first finding of each blocked symbol in words."""
+    first = findings.unique("symbol", keep="first", maintain_order=True)
+    words = {
+        row[
+            "symbol"
+        ]: f"{row['target']} {row['session'] or ''} break the rule {row['rule']!r}: {row['reason']}"
+        for row in first.iter_rows(named=True)
+    }
+    counts = dict(findings["symbol"].value_counts().iter_rows())
+    return {
+        symbol: words[symbol] + (f" (and {counts[symbol] - 1} more rows)" if counts[symbol] > 1 else "")
+        for symbol in sorted({*verdict.blocked, *words})
+    }
+
+
+def _written(warnings: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Warnings on the bars that are written; known ones were reported when they came."""
+    return warnings.join(
+        rows, on=["symbol", "timeframe", "closes_at"], how="semi", maintain_order="left"
+    ).select(WARNINGS.names())

@@ -61,8 +61,8 @@ class Market:
         if phase == "close":
             day.trade_close(bars)
         else:
-            for bar, resting in _touched(orders, bars):
-                day.trade_symbol(resting, bar)
+            for symbol, bar, resting in _touched(orders, bars):
+                day.trade_symbol(symbol, bar, resting)
             day.end(bars)
         return MatchResult(day.executions, day.events, [order for order in orders if order.quantity > 0.0])
 
@@ -78,8 +78,10 @@ class Market:
         return MatchResult(day.executions, day.events, [order for order in orders if order.quantity > 0.0])
 
 
-def _touched(orders: Sequence[Order], bars: Callable[[str], Bar | None]) -> Iterable[tuple[Bar, list[Order]]]:
-    """Bar and orders of each symbol in which a live order may trade, in the order of the orders."""
+def _touched(
+    orders: Sequence[Order], bars: Callable[[str], Bar | None]
+) -> Iterable[tuple[str, Bar, list[Order]]]:
+    """Symbol, bar and orders of each symbol in which a live order may trade, in the order of the orders."""
     touched: dict[str, Bar] = {}
     for order in orders:
         if order.live and order.symbol not in touched:
@@ -92,4 +94,4 @@ def _touched(orders: Sequence[Order], bars: Callable[[str], Bar | None]) -> Iter
     for order in orders:
         if order.symbol in touched:
             resting[order.symbol].append(order)
-    return [(bar, resting[symbol]) for symbol, bar in touched.items()]
+    return [(symbol, bar, resting[symbol]) for symbol, bar in touched.items()]

@@ -48,8 +48,10 @@ class MarketSession:
 
     # ------------------------------------------------------------------------------------------ moments
 
-    def trade_symbol(self, orders: Sequence[Order], bar: Bar) -> None:
-        """Work the orders of one symbol through its bar."""
+    def trade_symbol(self, symbol: str, bar: Bar, orders: Sequence[Order] | None = None) -> None:
+        """Work the orders of one symbol through its bar; ``orders`` saves looking for them."""
+        if orders is None:
+            orders = [order for order in self.orders if order.symbol == symbol and order.quantity > 0.0]
         resting = [order for order in orders if not _expired(order, self.session)]
         self._open([order for order in resting if order.live], bar)
         self._rest(sorted((order for order in resting if order.live), key=_pessimistic), bar)

@@ -145,7 +145,7 @@ def open_table(lake: Lake, table: type[Table], version: int | None = None) -> De
 
 
 def create_table(lake: Lake, table: type[Table], metadata: dict[str, Any]) -> DeltaTable:
-    """Create a table, empty, as its version 0; another process may have been faster."""
+    """Create a table, empty, as its version 0; where another process is faster, CommitFailedError."""
     with translating(f"{lake.uri}/{table.name}"):
         return DeltaTable.create(
             lake.table_uri(table.name),
@@ -159,7 +159,8 @@ def create_table(lake: Lake, table: type[Table], metadata: dict[str, Any]) -> De
                 "delta.dataSkippingStatsColumns": ",".join(pruning_columns(table)),
             },
             storage_options=lake.storage_options,
-            commit_properties=CommitProperties(custom_metadata=metadata),
+            # A retry inside would make a creation that lost a race the next version.
+            commit_properties=CommitProperties(custom_metadata=metadata, max_commit_retries=0),
             raise_if_key_not_exists=False,
         )
 

@@ -18,7 +18,8 @@ from delta.errors import QueryError, suggestion
 from delta.lake import Lake, contract, open_table
 from delta.reading import ABSENT, resolve
 
-READING = ("select", "with", "values", "explain", "describe")
+READING = ("select", "with", "values", "describe")
+EXPLAINING = ("explain", "analyze", "verbose")
 _QUOTED_OR_COMMENT = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _AT = re.compile(r"\b([a-z_]+)@(\d+)\b", re.IGNORECASE)
 _NAME = re.compile(r"\b([a-z_]+?)(?:_v(\d+))?\b", re.IGNORECASE)
@@ -110,7 +111,7 @@ def _null(dtype: pl.DataType) -> str:
 
 
 def _refuse_writing(plain: str) -> None:
-    words = plain.replace("(", " ").split()
+    words = [word for word in plain.replace("(", " ").split() if word.lower() not in EXPLAINING]
     if not words:
         raise QueryError("an empty statement; write a SELECT")
     if words[0].lower() not in READING:

@@ -159,7 +159,10 @@ class _Write:
     def commit(self) -> Commit:
         """Commit from a fresh snapshot until no other writer is faster."""
         for attempt in range(ATTEMPTS):
-            handle = self._handle()
+            try:
+                handle = self._handle()
+            except CommitFailedError:  # another writer has just created the table
+                continue
             self._refuse_existing_keys(handle)
             before, base = _row_count(handle), handle.version()
             at = max(_now(), commit_time(handle.history(1)[0]) + timedelta(microseconds=1))
@@ -184,13 +187,10 @@ class _Write:
 
     def _handle(self) -> DeltaTable:
         handle = open_table(self.lake, self.table)
-        return (
-            handle
-            if handle is not None
-            else create_table(
-                self.lake, self.table, commit_metadata("creation", _now(), run_id=self.provenance.run_id)
-            )
-        )
+        if handle is not None:
+            return handle
+        metadata = commit_metadata("creation", _now(), run_id=self.provenance.run_id)
+        return create_table(self.lake, self.table, metadata)
 
     def _append_or_replace(self, handle: DeltaTable, at: datetime) -> None:
         properties = CommitProperties(custom_metadata=self._metadata(at), max_commit_retries=0)

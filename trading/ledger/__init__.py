@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from trading.ledger.accounts import Account, Receivable
+from trading.ledger.contracts import ContractSplit, split_contract
 from trading.ledger.ledger import Ledger
 from trading.ledger.lots import LedgerError, Lot
 from trading.ledger.position import Position
 from trading.ledger.trips import Booking, RoundTrip
 
-__all__ = ["Account", "Booking", "Ledger", "LedgerError", "Lot", "Position", "Receivable", "RoundTrip"]
+__all__ = [
+    "Account",
+    "Booking",
+    "ContractSplit",
+    "Ledger",
+    "LedgerError",
+    "Lot",
+    "Position",
+    "Receivable",
+    "RoundTrip",
+    "split_contract",
+]

@@ -7,6 +7,7 @@ from math import floor, isfinite
 from typing import Any
 
 from trading.ledger.accounts import Account, Receivable
+from trading.ledger.contracts import split_contract, underlying_of
 from trading.ledger.lots import CLOSE_ONLY, DUST, WHOLE_BAR, LedgerError, Lot, to_cents
 from trading.ledger.position import Position
 from trading.ledger.trips import Booking, RoundTrip, Slices, round_trip, spun_off
@@ -336,19 +337,25 @@ class Ledger:
             position.symbol = new_symbol
             self._add(position)
 
-    def adjust_contract(self, symbol: str, new_symbol: str, ratio: float, multiplier: float) -> None:
-        """Adjust an option contract for a split of its underlying: contracts times ratio, a new multiplier.
+    def split_options(self, underlying: str, ratio: float) -> dict[str, str]:
+        """Adjust the option contracts held on an underlying that splits (see ``split_contract``).
 
-        An even split multiplies the contracts and keeps the multiplier; an uneven one keeps the contracts
-        and changes the multiplier. The cost is kept either way.
+        Working orders in these contracts are the caller's to cancel, as the exchanges do.
+
+        Returns
+        -------
+        dict
+            Old symbol to new symbol.
         """
-        self.split(symbol, ratio)
-        for position in self.holdings(symbol):
-            position.scale_prices(position.multiplier / multiplier)
-            position.multiplier = multiplier
-            position.refresh()
-        if new_symbol != symbol:
-            self.rename(symbol, new_symbol)
+        names = {}
+        for symbol in list(self._by_symbol):
+            if underlying_of(symbol) == underlying:
+                terms = split_contract(symbol, ratio)
+                if terms is not None:
+                    self.split(symbol, terms.contracts)
+                    self.rename(symbol, terms.symbol)
+                    names[symbol] = terms.symbol
+        return names
 
     def _cash_in_lieu(
         self, position: Position, cause: str, price: float | None

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from trading.ledger import Ledger, LedgerError
+from trading.ledger import Ledger, LedgerError, split_contract
 from trading.matching import split_order
 from trading.orders import Execution, Order
 
@@ -280,18 +280,35 @@ def test_a_spin_off_pays_fractions_in_cash() -> None:
     assert_balanced(ledger)
 
 
+@pytest.mark.parametrize(
+    ("symbol", "ratio", "after"),
+    [
+        ("AAPL  050318C00090000", 2.0, ("AAPL  050318C00045000", 2.0, 1.0)),
+        ("X     240315P00061000", 3.0, ("X     240315P00020333", 3.0, 1.0)),
+        ("X     240315P00060000", 1.5, ("X1    240315P00060000", 1.0, 1.5)),
+        ("X     240315P00060000", 0.1, ("X1    240315P00060000", 1.0, 0.1)),
+        ("X1    240315P00060000", 2.0, ("X2    240315P00060000", 1.0, 2.0)),
+        ("X", 2.0, None),
+    ],
+)
+def test_option_contracts_after_a_split(symbol: str, ratio: float, after: tuple[str, float, float]) -> None:
+    assert split_contract(symbol, ratio) == after
+
+
 def test_options_count_their_multiplier_and_follow_splits_of_the_underlying() -> None:
     ledger = ledger_at()
-    ledger.apply(execution("a.1", "SELL", 2, 3.0, 1.3, symbol="X 240315P00060000"), 100.0)
-    ledger.mark("X 240315P00060000", 3.0, 2.0, 2.5)
-    assert (ledger.market_value, ledger.unrealised) == (-50_000, 60_000 - 130 - 50_000)
-    ledger.adjust_contract("X 240315P00060000", "X 240315P00030000", 2.0, 100.0)
-    position = ledger.positions["s", "X 240315P00030000"]
+    ledger.apply(execution("a.1", "SELL", 2, 3.0, 1.3, symbol="X     240315P00060000"), 100.0)
+    ledger.apply(execution("b.1", "BUY", 5, 3.0, symbol="XY    240315P00060000"), 100.0)
+    ledger.mark("X     240315P00060000", 3.0, 2.0, 2.5)
+    value = ledger.market_value
+    assert (value, ledger.unrealised) == (-50_000 + 150_000, 60_000 - 130 - 50_000)
+    assert ledger.split_options("X", 2.0) == {"X     240315P00060000": "X     240315P00030000"}
+    position = ledger.positions["s", "X     240315P00030000"]
     assert (position.quantity, position.entry_price, position.value) == (-4.0, 1.5, -50_000)
-    ledger.adjust_contract("X 240315P00030000", "X1 240315P00020000", 1.0, 150.0)
-    position = ledger.positions["s", "X1 240315P00020000"]
-    assert (position.quantity, position.entry_price, position.multiplier) == (-4.0, 1.0, 150.0)
-    assert position.value == -50_000
+    assert ledger.split_options("X", 0.5) == {"X     240315P00030000": "X1    240315P00030000"}
+    position = ledger.positions["s", "X1    240315P00030000"]
+    assert (position.quantity, position.entry_price, position.value) == (-4.0, 1.5, -50_000)
+    assert ledger.market_value == value
     assert_balanced(ledger)
 
 

@@ -97,6 +97,73 @@ def show(
         print_table(("key", "value"), _flat(content))
 
 
+@app.command()
+def strategies(
+    key: Annotated[str | None, typer.Argument(help="Strategy; all of them when left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the strategies that a book may name; with a key: its parameters, defaults and what is allowed."""
+    from pipelines.cli.output import print_json, print_table
+    from trading.strategies.registry import available
+
+    known = available()
+    header, rows = (
+        (_STRATEGIES, map(_described, known.items())) if key is None else (_PARAMETERS, _parameters(key))
+    )
+    listed = [dict(zip(header, row, strict=True)) for row in rows]
+    if as_json:
+        print_json(listed)
+    elif listed:
+        print_table(header, [tuple(row.values()) for row in listed])
+    else:
+        typer.echo(f"{key} has no parameters")
+
+
+_STRATEGIES = ("strategy", "type", "timeframes", "what it does")
+_PARAMETERS = ("parameter", "default", "allowed")
+
+
+def _described(item: tuple[str, str]) -> tuple[Any, ...]:
+    """Row of one registered strategy; one that cannot be imported says so."""
+    import importlib
+    import inspect
+
+    key, place = item
+    module, _, name = place.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        return key, "", "", f"cannot be imported from {place}: {error}"
+    summary = (inspect.getdoc(found) or "").partition("\n")[0]
+    return key, getattr(found, "type", ""), ", ".join(getattr(found, "timeframes", ())), summary
+
+
+def _parameters(key: str) -> list[tuple[Any, ...]]:
+    """Parameters of a strategy by dotted path.
+
+    Raises
+    ------
+    InputError
+        There is no such strategy.
+    """
+    from pipelines.cli.exits import InputError
+    from resources.config.keys import allowed, keys
+    from resources.config.problems import suggestion
+    from resources.config.strategies import parameters_model
+    from trading.strategies.registry import available
+
+    known = available()
+    if key not in known:
+        raise InputError(f"no strategy {key!r}{suggestion(key, sorted(known))}")
+    model = parameters_model(known[key])
+    if model is None:
+        raise InputError(f"strategy {key!r} cannot be imported from {known[key]}")
+    return [
+        (one.dotted, "required" if one.default is ... else one.default, allowed(one.annotation, one.metadata))
+        for one in keys(model)
+    ]
+
+
 def _all_files() -> list[str]:
     from pipelines.cli.exits import MissingError
     from resources.config.books import book_files

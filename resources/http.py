@@ -7,6 +7,8 @@ answers cannot hold it.
 
 from __future__ import annotations
 
+import logging
+import ssl
 import threading
 import time
 import urllib.request
@@ -26,6 +28,9 @@ from resources.http_errors import LATER, AgainError, Asked, one_line, without_lo
 from resources.keys import Key, KeyTransport
 from resources.providers.base import ProviderError, RateLimited, Settings
 from resources.raw_answers import RawAnswers, RawRequest
+
+# At its lowest level the library below the client logs headers, in which a service may echo a key.
+logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 T = TypeVar("T")
 Refusals = Callable[[int, str], type[ProviderError] | None]
@@ -243,12 +248,16 @@ class Client:
             raise AgainError(asked.broken_off(str(error))) from None
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             raise AgainError(asked.unreachable(one_line(str(error)))) from None
-        if self.key is not None:
-            body = self.key.blotted(self.provider, body)
+        body = self._blotted(body)
         if 200 <= status < 300:
             return body
+        if "location" in headers:
+            headers["location"] = self._blotted(headers["location"].encode()).decode()
         own = self.refusals(status, body.decode("utf-8", "replace")) if self.refusals else None
         raise asked.refused(status, headers, body, own)
+
+    def _blotted(self, text: bytes) -> bytes:
+        return text if self.key is None else self.key.blotted(self.provider, text)
 
     def _receive(self, url: str, query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         started = time.monotonic()
@@ -264,7 +273,9 @@ class Client:
         with self._opening:
             if self._http is None:
                 transport: httpx2.BaseTransport = httpx2.HTTPTransport(
-                    proxy=_proxy(self.settings.base_url), limits=httpx2.Limits(max_connections=self.at_once)
+                    verify=_trust(),
+                    proxy=_proxy(self.settings.base_url),
+                    limits=httpx2.Limits(max_connections=self.at_once),
                 )
                 if self.key is not None:
                     transport = KeyTransport(
@@ -332,6 +343,12 @@ def _parsed(parse: Callable[[bytes], T], body: bytes, asked: Asked) -> T:
         raise
     except UNREADABLE as error:
         raise asked.unreadable(error) from None
+
+
+@lru_cache(maxsize=1)
+def _trust() -> ssl.SSLContext:
+    """Certificates that are trusted; loading them takes longer than most requests."""
+    return httpx2.create_ssl_context()
 
 
 def _proxy(base_url: str) -> str | None:

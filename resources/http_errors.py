@@ -89,7 +89,7 @@ class Asked:
         text = excerpt(body)
         said = f"status {status}" + (f" ({text})" if text else "")
         wait = retry_after(headers.get("retry-after"))
-        kind = own or _kind(status)
+        kind = own or _kind(status, self.key)
         if kind is RateLimited:
             return AgainError(self.limited(said, wait), wait)
         if kind is Unreachable:
@@ -108,16 +108,12 @@ class Asked:
         return "check the request and base_url"
 
 
-def _kind(status: int) -> type[ProviderError]:
-    by_status: dict[int, type[ProviderError]] = {
-        401: BadKey,
-        403: BadKey,
-        404: UnknownSymbol,
-        408: Unreachable,
-        429: RateLimited,
-    }
+def _kind(status: int, key: Key | None) -> type[ProviderError]:
+    by_status: dict[int, type[ProviderError]] = {404: UnknownSymbol, 408: Unreachable, 429: RateLimited}
     if status >= 500:
         return Unreachable
+    if status in {401, 403} and key is not None:
+        return BadKey
     return by_status.get(status, MalformedAnswer if status < 400 else ProviderError)
 
 

@@ -2,13 +2,12 @@
 
 An answer is kept before it is parsed, so that a corrected parser can be run over it again and a fault of
 a source can be shown. One file holds one answer: a JSON line that says what was asked (never a key) and
-the body, gzip-compressed together. A file is never changed; an answer that could not be used gets a
+the body, compressed together (zstd). A file is never changed; an answer that could not be used gets a
 marker beside it and is not served again.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import uuid
@@ -22,7 +21,9 @@ import pyarrow.fs as arrow_fs
 from deltalake.fs import DeltaStorageHandler
 
 FOLDER = "_raw"
+SUFFIX = ".zst"
 UNUSABLE = ".unusable"
+COMPRESSION = "zstd"
 
 
 def _now() -> datetime:
@@ -136,14 +137,14 @@ class RawAnswers:
         """
         at = self._now()
         answer = RawAnswer(
-            f"{_folder(request)}/{at:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}.gz",
+            f"{_folder(request)}/{at:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}{SUFFIX}",
             request,
             at,
             None if valid_for is None else at + valid_for,
             body,
         )
         content = json.dumps(_head(answer), sort_keys=True).encode() + b"\n" + body
-        self._write(answer.path, gzip.compress(content, compresslevel=6, mtime=0))
+        self._write(answer.path, content)
         return answer
 
     def find(self, request: RawRequest, max_age: timedelta | None = None) -> RawAnswer | None:
@@ -157,7 +158,7 @@ class RawAnswers:
             Older answers do not count, whatever their validity.
         """
         files = self._list(_folder(request), recursive=False)
-        usable = [path for path in files if path.endswith(".gz") and path + UNUSABLE not in files]
+        usable = [path for path in files if path.endswith(SUFFIX) and path + UNUSABLE not in files]
         if not usable:
             return None
         answer = self._read(max(usable))
@@ -184,16 +185,16 @@ class RawAnswers:
         """
         files = self._list(f"{FOLDER}/{provider}", recursive=True)
         for path in sorted(files):
-            if path.endswith(".gz") and (unusable or path + UNUSABLE not in files):
+            if path.endswith(SUFFIX) and (unusable or path + UNUSABLE not in files):
                 yield self._read(path)
 
     def _write(self, path: str, content: bytes) -> None:
-        with self._files.open_output_stream(path, compression=None) as stream:
+        with self._files.open_output_stream(path, compression=COMPRESSION) as stream:
             stream.write(content)
 
     def _read(self, path: str) -> RawAnswer:
-        with self._files.open_input_file(path) as file:
-            head, _, body = gzip.decompress(file.read()).partition(b"\n")
+        with self._files.open_input_stream(path, compression=COMPRESSION) as stream:
+            head, _, body = stream.read().partition(b"\n")
         record = json.loads(head)
         return RawAnswer(
             path,

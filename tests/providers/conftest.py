@@ -32,30 +32,41 @@ class Seen(NamedTuple):
     headers: dict[str, str]
 
 
-class Web:
-    """Routes by path, and by query where given; several replies of a route are given one after another."""
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any) -> None:
+        self.folders: dict[str, Web] = {}
+        super().__init__(*args)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.folders["/" + self.path.split("/")[1]].handle(self)
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the test's output clean."""
+
+
+class Web:
+    """Routes by path, and by query where given; several replies of a route are given one after another.
+
+    Each test has a folder of its own on the one server, so that no two share the pace of an address.
+    """
+
+    def __init__(self, server: Server, folder: str) -> None:
+        self.server = server
+        self.folder = folder
         self.routes: list[tuple[str, dict[str, str], list[Reply]]] = []
         self.answer: Callable[[Seen], Reply] | None = None
         self.seen: list[Seen] = []
         self.over = threading.Event()
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                web.handle(self)
-
-            def log_message(self, *_: Any) -> None:
-                """Keep the test's output clean."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
+        return f"http://127.0.0.1:{self.server.server_port}{self.folder}"
 
     def on(self, path: str, *replies: Reply | bytes | Path | dict | list, **query: str) -> None:
         self.routes.insert(0, (path, query, [as_reply(reply) for reply in replies]))
@@ -74,7 +85,8 @@ class Web:
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(request.path)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        seen = Seen(parts.path, dict(parse_qsl(parts.query)), headers)
+        path = parts.path.removeprefix(self.folder)
+        seen = Seen(path, dict(parse_qsl(parts.query, keep_blank_values=True)), headers)
         self.seen.append(seen)
         reply = self.reply(seen)
         if reply.silent:
@@ -87,11 +99,6 @@ class Web:
         request.end_headers()
         request.wfile.write(reply.body)
 
-    def close(self) -> None:
-        self.over.set()
-        self.server.shutdown()
-        self.server.server_close()
-
 
 def as_reply(body: Reply | bytes | Path | dict | list) -> Reply:
     if isinstance(body, Reply):
@@ -102,11 +109,21 @@ def as_reply(body: Reply | bytes | Path | dict | list) -> Reply:
     return Reply(body=body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    running = Server(("127.0.0.1", 0), Handler)
+    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
 @pytest.fixture
-def web() -> Iterator[Web]:
-    server = Web()
-    yield server
-    server.close()
+def web(server: Server) -> Iterator[Web]:
+    playing = Web(server, f"/{len(server.folders)}")
+    server.folders[playing.folder] = playing
+    yield playing
+    playing.over.set()
 
 
 @pytest.fixture

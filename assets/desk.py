@@ -41,7 +41,8 @@ from trading.simulate import Inputs, simulate
 from trading.state import BookState, from_json, new_state
 from trading.window import price_window
 
-STEP = "desk"
+BACKFILL, SESSION = "desk/backfill", "desk/session"
+"""Steps in the manifest: with simulated fills at once, and as the schedule runs a session."""
 READS = (*MARKET_READS, Candidates, Signals, Regimes, Portfolio, OrderEvents)
 WRITES = (Orders, OrderEvents, Fills, Positions, Trades, Portfolio)
 """Written in this order: a portfolio row says that everything before it is there."""
@@ -84,10 +85,10 @@ def walk(
     window = clipped(book, first, last)
     if window is None:
         return {}
-    stage = Stage(lake, run_id, STEP, pin(lake, READS), book)
+    stage = Stage(lake, run_id, SESSION if scheduled else BACKFILL, pin(lake, READS), book)
     refuse_traded(stage.pins, book, *window)
     state = opening_state(stage.pins, book, window[0])
-    unplaced = _unplaced(stage.pins, book, state) if scheduled else frozenset()
+    unplaced = unplaced_orders(stage.pins, book, state) if scheduled else frozenset()
     market = read_market(stage.pins, book, window[1])
     frames = walk_frames(
         stage.pins,
@@ -215,7 +216,7 @@ def _regimes(frame: pl.DataFrame) -> dict[date, Regime]:
     }
 
 
-def _unplaced(pins: Pins, book: BookConfig, state: BookState) -> frozenset[str]:
+def unplaced_orders(pins: Pins, book: BookConfig, state: BookState) -> frozenset[str]:
     """Approved orders of the session before that were never acknowledged: they are not at the market."""
     fresh = {order.order_ref for order in state.working if order.session == state.session}
     if not fresh:

@@ -1,0 +1,164 @@
+"""Replaying a past decision: decide a session again from the versions it saw, and compare row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from assets.desk import BACKFILL, SESSION, opening_state, unplaced_orders, walk_frames
+from assets.inputs import MissingDataError, read_market
+from assets.research import STEP as RESEARCH
+from assets.research import research_frames
+from assets.stage import CODE_VERSION, frame_of
+from delta import Lake, Pins, Table, pin
+from delta.contracts import (
+    TABLES,
+    Books,
+    Candidates,
+    Fills,
+    Orders,
+    Portfolio,
+    Positions,
+    Regimes,
+    Signals,
+    Trades,
+)
+from delta.manifest import RunRecord, run_of
+from trading.book import BookConfig
+
+DECIDED: tuple[type[Table], ...] = (Orders, Fills, Positions, Trades, Portfolio)
+RESEARCHED: tuple[type[Table], ...] = (Candidates, Signals, Regimes)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a replay found.
+
+    Attributes
+    ----------
+    differences : DataFrame
+        ``table, side, key, row``: rows that only the lake (``recorded``) or only the replay (``replayed``)
+        holds; empty when the session was decided identically.
+    rows : int
+        Rows compared.
+    research, decision : RunRecord
+        The steps whose inputs were read.
+    """
+
+    book: str
+    session: date
+    differences: pl.DataFrame
+    rows: int
+    research: RunRecord
+    decision: RunRecord
+
+    @property
+    def identical(self) -> bool:
+        """Whether every row is the same, to the last bit of every number."""
+        return self.differences.is_empty()
+
+    @property
+    def other_code(self) -> str:
+        """Version of the code that decided, where it is not the one that replays."""
+        return "" if self.decision.code_version == CODE_VERSION else self.decision.code_version
+
+
+def replay(lake: Lake, book: str, session: date) -> Replay:
+    """Decide a session of a book again from the table versions and the configuration it was decided with.
+
+    Raises
+    ------
+    MissingDataError
+        When the session was never decided.
+    """
+    decision = _decision(lake, book, session)
+    research = _research(lake, book, session, decision)
+    config = _configuration(lake, book, decision)
+    expected: dict[str, pl.DataFrame] = {}
+    recorded: dict[str, pl.DataFrame] = {}
+    market = read_market(research.pins(lake), config, session)
+    found = research_frames(config, market, session, session)
+    for table in RESEARCHED:
+        expected[table.name] = frame_of(table, found[table.name])
+        recorded[table.name] = _written(lake, research, table.name, book, session)
+    walked = _walked(lake, config, session, decision)
+    for table in DECIDED:
+        expected[table.name] = frame_of(table, walked[table.name])
+        recorded[table.name] = _written(lake, decision, table.name, book, session)
+    parts = [differences(name, recorded[name], expected[name]) for name in expected]
+    rows = sum(frame.height for frame in recorded.values())
+    return Replay(book, session, pl.concat(parts), rows, research, decision)
+
+
+def differences(table: str, recorded: pl.DataFrame, replayed: pl.DataFrame) -> pl.DataFrame:
+    """Rows that only one of two frames of a table holds, compared bit by bit."""
+    key = TABLES[table].key
+    columns = recorded.columns
+    parts = []
+    for side, own, other in (("recorded", recorded, replayed), ("replayed", replayed, recorded)):
+        alone = own.join(other, on=columns, how="anti", nulls_equal=True).sort(key)
+        named = pl.concat_str([pl.col(name).cast(pl.String) for name in key[1:]], separator=" ")
+        parts.append(
+            alone.select(
+                pl.lit(table).alias("table"),
+                pl.lit(side).alias("side"),
+                named.alias("key"),
+                pl.struct(columns).struct.json_encode().alias("row"),
+            )
+        )
+    return pl.concat(parts)
+
+
+def _walked(lake: Lake, config: BookConfig, session: date, decision: RunRecord) -> Mapping[str, pl.DataFrame]:
+    pins = decision.pins(lake)
+    # A session in the middle of a backfill began with what the same run left of the session before.
+    written = Pins(lake, {**decision.reads, Portfolio.name: decision.writes[Portfolio.name]})
+    state = opening_state(written, config, session)
+    scheduled = decision.step == SESSION
+    return walk_frames(
+        pins,
+        config,
+        read_market(pins, config, session),
+        state,
+        session,
+        session,
+        run_id=decision.run_id,
+        scheduled=scheduled,
+        unplaced=unplaced_orders(pins, config, state) if scheduled else frozenset(),
+    )
+
+
+def _decision(lake: Lake, book: str, session: date) -> RunRecord:
+    found = [run_of(lake, step=step, book=book, session=session) for step in (BACKFILL, SESSION)]
+    steps = sorted((run for run in found if run is not None), key=lambda run: str(run.known_at))
+    if not steps:
+        raise MissingDataError(f"book {book}: no run has decided session {session}")
+    return steps[-1]
+
+
+def _research(lake: Lake, book: str, session: date, decision: RunRecord) -> RunRecord:
+    """The step that wrote the signals which the decision read."""
+    known = run_of(lake, step=RESEARCH, book=book, session=session, as_of=decision.known_at)
+    if known is None:
+        raise MissingDataError(f"book {book}: no run has researched session {session}")
+    return known
+
+
+def _configuration(lake: Lake, book: str, decision: RunRecord) -> BookConfig:
+    rows = (
+        pin(lake, [Books])
+        .read(Books, where=(pl.col("book") == book) & (pl.col("config_hash") == decision.config_hash))
+        .collect()
+    )
+    if rows.is_empty():
+        raise MissingDataError(f"book {book}: configuration {decision.config_hash} is not in the lake")
+    return BookConfig.model_validate_json(rows["config"][0])
+
+
+def _written(lake: Lake, run: RunRecord, table: str, book: str, session: date) -> pl.DataFrame:
+    pins = Pins(lake, {table: run.writes[table]})
+    where = (pl.col("book") == book) & (pl.col("session") == session)
+    return pins.read(table, where=where).collect()

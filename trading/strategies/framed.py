@@ -67,7 +67,8 @@ class FramedStrategy(Strategy):
         Optional.
 
     Decisions are taken on the close of the row's session and fill from the next one, so a row must not use
-    a later bar: ``trading.strategies.truncation.truncation_differences`` finds out.
+    a later bar: ``trading.strategies.truncation.truncation_differences`` finds out. A method ``rules`` that
+    returns :class:`trading.rules.Rules` adds a trailing stop, or stops that follow the fill.
 
     Attributes
     ----------

@@ -15,6 +15,7 @@ import polars as pl
 from pydantic import BaseModel, ValidationError
 
 from trading.book import StrategyConfig
+from trading.rules import Rules
 from trading.strategies.base import Parameters, Strategy, StrategyError
 from trading.strategies.framed import FramedStrategy
 
@@ -162,7 +163,12 @@ def _made(found: type, parameters: BaseModel | None, place: str) -> Strategy:
         return made
     if not callable(getattr(found, "signals", None)):
         raise StrategyError(f"{place}: {found.__name__} has no method signals(self, frame)")
-    return PlainStrategy(found, parameters)
+    declared = {name: getattr(found, name) for name in _DECLARED if hasattr(found, name)}
+    adapted: type[PlainStrategy] = type(found.__name__, (PlainStrategy,), declared)
+    return adapted(found, parameters)
+
+
+_DECLARED = ("key", "type", "timeframes", "cross_sectional")
 
 
 class PlainStrategy(FramedStrategy):
@@ -184,6 +190,11 @@ class PlainStrategy(FramedStrategy):
     def name(self) -> str:
         """How errors call the strategy."""
         return self._name
+
+    def rules(self) -> Rules:
+        """Rules of the user's class, where it has some."""
+        own = getattr(self._inner, "rules", None)
+        return own() if callable(own) else Rules()
 
     def signals(self, frame: pl.DataFrame) -> pl.DataFrame:
         """What the user's class asks for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
@@ -343,6 +343,24 @@ def test_exits_are_never_blocked_by_a_gate_of_the_scan(busy: History) -> None:
     found = Momentum(closed).research(busy, slice(None)).signals
     usual = Momentum().research(busy, slice(None)).signals.filter(action="CLOSE")
     assert found.equals(usual)
+
+
+@dataclass(frozen=True)
+class Capitalised(History):
+    market_cap: np.ndarray
+
+
+def test_market_capitalisation_counts_on_the_day_and_where_it_is_known(busy: History) -> None:
+    grown = busy.session_index >= 330
+    cap = np.where(grown, 600e6, 400e6)
+    cap[busy.rows("S00")] = np.nan
+    small = Capitalised(**vars(busy), market_cap=cap)
+    usual = Momentum().research(busy, slice(None)).candidates
+    found = Momentum().research(small, slice(None)).candidates
+    expected = usual.filter((pl.col("session") >= busy.sessions[330].item()) | (pl.col("symbol") == "S00"))
+    keys = ["session", "symbol"]
+    assert 0 < expected.height < usual.height
+    assert found.select(keys).equals(expected.select(keys))
 
 
 def test_rules_for_the_decision() -> None:

@@ -20,6 +20,7 @@ import polars as pl
 from pydantic import BaseModel
 
 from trading.indicators import Indicator
+from trading.rules import ExitRule, Rules
 
 
 class Cross:
@@ -42,6 +43,11 @@ class Bare:
 
 class Given:
     timeframes = ("1h",)
+    type = "hedging"
+    cross_sectional = False
+
+    def rules(self):
+        return Rules(exits={"stock": ExitRule(trailing_activation=0.0, trailing_distance=0.05)})
 
     def __init__(self, parameters):
         self.seen = parameters
@@ -117,6 +123,8 @@ def test_a_class_in_the_current_directory(folder: Path, sample: History) -> None
 def test_a_class_that_takes_its_parameters(folder: Path) -> None:
     made = load(StrategyConfig.model_validate({"class": "own_strategies:Given"}), "x", timeframe="1h")
     assert isinstance(made, Strategy)
+    assert (made.type, made.timeframes, made.cross_sectional) == ("hedging", ("1h",), False)
+    assert made.rules().exit_rule("stock").trailing_distance == 0.05
 
 
 def test_an_entry_point_of_another_package(folder: Path) -> None:

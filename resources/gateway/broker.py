@@ -1,0 +1,332 @@
+"""The simulated broker: lets the market work orders, keeps the account and tells what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from resources.gateway import executions as fills
+from resources.gateway.account import Account, Booking, booking_from, replay
+from resources.gateway.book import Book
+from resources.gateway.checks import Refusal
+from resources.gateway.clock import Clock, SimulatedClock
+from resources.gateway.events import Event, error
+from resources.gateway.instruments import Instrument, Instruments
+from resources.gateway.journal import Journal
+from resources.gateway.layout.fields import Values
+from resources.gateway.market import Quotes
+from resources.gateway.matching import SessionWork, costs_for, flat_bar
+from resources.gateway.settings import Settings
+from resources.gateway.ticket import Ticket, from_record, open_order, order_status, to_record
+from resources.gateway.times import spell_time
+from trading.matching import OrderEvent
+from trading.orders import Execution
+
+_ENDED = {"FILLED": "Filled", "CANCELLED": "Cancelled", "EXPIRED": "Cancelled"}
+
+
+class Broker:
+    """State of the account and of every order, and the events that changes of it cause.
+
+    Nothing in :attr:`outbox` may be sent before :meth:`commit` has returned.
+    """
+
+    def __init__(self, settings: Settings, instruments: Instruments, clock: Clock, journal: Journal) -> None:
+        self.settings = settings
+        self.instruments = instruments
+        self.clock = clock
+        self.quotes = Quotes(instruments)
+        self.book = Book()
+        self.account = Account()
+        self.bookings: list[Booking] = []
+        self.executions: list[Values] = []
+        self.outbox: list[Event] = []
+        self.account_changed = False
+        self.last_session: date | None = None
+        self.held_ids: set[tuple[int, int]] = set()
+        self.costs = costs_for(settings.costs)
+        self.quote_costs = costs_for(settings.costs, whole_volume=True)
+        self._journal = journal
+        self._execution_count = 0
+        self._restore()
+        self.opening_equity = sum(self.account.cents.values()) / 100
+
+    # ------------------------------------------------------------------------------------------- durable
+
+    def commit(self) -> list[Event]:
+        """Make everything durable and hand out the events that it caused."""
+        self._journal.commit()
+        events, self.outbox = self.outbox, []
+        return events
+
+    def save(self, ticket: Ticket) -> None:
+        """Write down a ticket as it is now."""
+        self._journal.append("ticket", to_record(ticket))
+
+    def note(self, kind: str, content: dict[str, Any]) -> None:
+        """Write down something else that must survive."""
+        self._journal.append(kind, content)
+
+    def book_movement(self, booking: Booking) -> float:
+        """Apply a movement to the account and write it down."""
+        self.bookings.append(booking)
+        self.account_changed = True
+        self._journal.append("booking", {"booking": booking._asdict()})
+        return self.account.book(booking)
+
+    def _restore(self) -> None:
+        for record in self._journal.records:
+            self._restore_record(record)
+        if not self.bookings:
+            deposit = Booking("cash", amount=self.settings.capital, currency=self.settings.currency)
+            self.book_movement(deposit._replace(reference="deposit"))
+            self._journal.commit()
+        for ticket in [entry for entry in self.book.active() if "transmit" in entry.waits]:
+            del self.book.tickets[ticket.perm_id]
+        self._journal.records.clear()
+
+    def _restore_record(self, record: dict[str, Any]) -> None:
+        match record["kind"]:
+            case "ticket":
+                self.book.put(from_record(record))
+            case "execution":
+                self._keep(record["execution"])
+            case "booking":
+                booking = booking_from({**record["booking"]})
+                self.bookings.append(booking)
+                self.account.book(booking)
+            case "order_id":
+                self.book.use_order_id(record["client_id"], record["order_id"])
+            case "correction":
+                self._replace(record["replaces"], record["execution"])
+            case "purge":
+                self._hide_done()
+            case "instrument":
+                self.instruments.add_combination(record["contract"])
+            case "instrument_row":
+                self.instruments.add(record["row"])
+            case "session":
+                self.last_session = date.fromisoformat(record["session"])
+            case "price":
+                self.quotes.trade(
+                    record["symbol"], record["price"], 0.0, datetime.fromisoformat(record["at"])
+                )
+            case "clock":
+                self._restore_clock(datetime.fromisoformat(record["now"]))
+
+    def _restore_clock(self, now: datetime) -> None:
+        if isinstance(self.clock, SimulatedClock) and now > self.clock.now():
+            self.clock.advance(now)
+
+    # -------------------------------------------------------------------------------------------- telling
+
+    def emit(self, name: str, values: Values, client_id: int | None = None) -> None:
+        """Queue a message for clients."""
+        self.outbox.append(Event(name, values, client_id))
+
+    def refuse(self, client_id: int, order_id: int, refusal: Refusal) -> None:
+        """Tell a client that an order was refused."""
+        details = (
+            "" if refusal.code != 201 else '{"reject":{"reason":"' + refusal.text.replace('"', "'") + '"}}'
+        )
+        self.outbox.append(error(client_id, order_id, refusal.code, refusal.text, details))
+
+    def report(self, ticket: Ticket, **further: Any) -> None:
+        """Tell an order and its status to its client."""
+        self.emit("openOrder", open_order(ticket, **further), ticket.client_id)
+        self.emit("orderStatus", order_status(ticket), ticket.client_id)
+
+    # ------------------------------------------------------------------------------------------ executing
+
+    def work(self, run: Callable[[SessionWork], None], *, quotes: bool = False) -> None:
+        """Let the market work orders and book what comes of it.
+
+        Parameters
+        ----------
+        run : callable
+            Steps of the market.
+        quotes : bool
+            Whether single prices are met, whose size may be taken whole.
+        """
+        active = self.book.active()
+        costs = self.quote_costs if quotes else self.costs
+        session = SessionWork(costs, active, self.clock.now().date())
+        run(session)
+        self.settle(session, active, {})
+
+    def meet(self, tickets: list[Ticket], symbol: str, price: float, size: float = float("inf")) -> None:
+        """Let tickets of a symbol meet a single price, of which so many units are to be had."""
+        bar = flat_bar(price, size)
+        self.work(lambda session: session.trade(tickets, symbol, bar), quotes=True)
+
+    def settle(self, session: SessionWork, active: Iterable[Ticket], times: Mapping[str, datetime]) -> None:
+        """Book executions and events of the market, and tell them.
+
+        Parameters
+        ----------
+        times : mapping
+            Time of the executions of a phase of the session; now where it is not given.
+        """
+        executions, events = session.results()
+        for execution in executions:
+            self._execute(execution, times.get(execution.phase, self.clock.now()))
+        for event in events:
+            self._end(event)
+        for ticket in active:
+            self._follow(ticket)
+
+    def _execute(self, fill: Execution, at: datetime) -> None:
+        ticket = self.book.tickets[int(fill.order_ref)]
+        instrument = self.instrument_of(ticket)
+        ticket.last_price = fill.price
+        number = self.next_execution()
+        records = [self._record(ticket, number, 1, instrument, fill.side, fill.quantity, fill.price, at)]
+        records[0]["commission"] = None if instrument.legs else fill.commission
+        for part, (leg, ratio) in enumerate(self._legs(instrument), start=2):
+            side = "BUY" if (ratio > 0) == (fill.side == "BUY") else "SELL"
+            quantity = fill.quantity * abs(ratio)
+            record = self._record(ticket, number, part, leg, side, quantity, self._leg_price(leg), at)
+            cost = self.costs[leg.asset_class].commission.cost(quantity, record["price"], leg.multiplier)
+            record["commission"] = cost
+            records.append(record)
+        for record in records:
+            self.book_execution(record)
+
+    def book_execution(self, record: Values) -> None:
+        """Keep an execution, move the account by it and tell it."""
+        instrument = self.instruments.by_id(record["contract"]["conId"])
+        if instrument is not None and record["commission"] is not None:
+            record["realized"] = self.book_movement(fills.booking(record, instrument.multiplier))
+        self._keep(record)
+        self._journal.append("execution", {"execution": record})
+        values = fills.message(record, -1, self.settings.execution_time)
+        self.emit("execDetails", values, record["clientId"])
+        if record["commission"] is not None:
+            self.emit("commissionReport", fills.commission_message(record), record["clientId"])
+        if instrument is not None:
+            self.emit_position(instrument)
+
+    def replace_execution(self, old: Values, new: Values) -> None:
+        """Keep a corrected execution instead of an old one and work the account out again."""
+        self._replace(old["execId"], new)
+        self._journal.append("correction", {"replaces": old["execId"], "execution": new})
+        self.account_changed = True
+        self.emit("execDetails", fills.message(new, -1, self.settings.execution_time), new["clientId"])
+        instrument = self.instruments.by_id(new["contract"]["conId"])
+        if instrument is not None:
+            self.emit_position(instrument)
+
+    def _replace(self, replaced: str, record: Values) -> None:
+        instrument = self.instruments.by_id(record["contract"]["conId"])
+        multiplier = instrument.multiplier if instrument else 1.0
+        self.executions = [entry for entry in self.executions if entry["execId"] != replaced] + [record]
+        booking = fills.booking(record, multiplier)
+        self.bookings = [booking if entry.reference == replaced else entry for entry in self.bookings]
+        self.account = replay(self.bookings)
+
+    def emit_position(self, instrument: Instrument) -> None:
+        """Tell everybody who listens what is held of an instrument now."""
+        held = self.account.positions.get(instrument.con_id)
+        if held is not None:
+            values = {"position": held.quantity, "averageCost": held.average_cost}
+            self.emit("position", {**instrument.contract(), **values})
+
+    def next_execution(self) -> int:
+        """Take the number of an execution."""
+        self._execution_count += 1
+        return self._execution_count
+
+    def instrument_of(self, ticket: Ticket) -> Instrument:
+        """Instrument of a ticket."""
+        found = self.instruments.by_symbol(ticket.symbol)
+        if found is None:
+            raise KeyError(f"order {ticket.perm_id} is in {ticket.symbol}, which is no longer known")
+        return found
+
+    def cancel_tickets(self, tickets: list[Ticket], reason: str) -> None:
+        """Cancel tickets and the children that wait for them, and tell it."""
+        self.work(lambda session: session.cancel(tickets, reason))
+
+    def close_ticket(self, ticket: Ticket, status: str, reason: str) -> None:
+        """Write down that nothing more happens to a ticket."""
+        ticket.status = status
+        ticket.waits.clear()
+        ticket.work.quantity = ticket.work.held = 0.0
+        ticket.completed_at = spell_time(self.clock.now())
+        ticket.completed_status = reason
+
+    def _end(self, event: OrderEvent) -> None:
+        ticket = self.book.tickets[int(event.order_ref)]
+        status = _ENDED.get(event.state)
+        if status is None or ticket.done:
+            return
+        filled = f"Filled Size: {ticket.filled:g}"
+        reason = filled if status == "Filled" else event.reason or "Cancelled by Trader"
+        self.close_ticket(ticket, status, reason)
+        self.save(ticket)
+        self.report(ticket)
+        if status == "Cancelled":
+            self.outbox.append(
+                error(ticket.client_id, ticket.order_id, 202, f"Order Canceled - reason:{event.reason}")
+            )
+
+    def _follow(self, ticket: Ticket) -> None:
+        """Tell what a step of the market changed of an order that goes on."""
+        if ticket.done:
+            return
+        before = (ticket.status, ticket.total, ticket.told)
+        status = ticket.working_status()
+        total = ticket.work.filled + ticket.work.quantity + ticket.work.held
+        ticket.status = status
+        if abs(total - ticket.total) > 1e-9:
+            ticket.order["totalQuantity"] = total
+        ticket.told = ticket.filled
+        if before != (ticket.status, ticket.total, ticket.filled):
+            self.save(ticket)
+            self.report(ticket)
+
+    def _record(
+        self,
+        ticket: Ticket,
+        number: int,
+        part: int,
+        instrument: Instrument,
+        side: str,
+        quantity: float,
+        price: float,
+        at: datetime,
+    ) -> Values:
+        identity = fills.execution_id(number, part)
+        return fills.execution(ticket, identity, instrument.contract(), side, quantity, price, at)
+
+    def _keep(self, record: Values) -> None:
+        self.executions.append(record)
+        number = int(record["execId"].split(".")[1], 16)
+        self._execution_count = max(self._execution_count, number)
+
+    def _legs(self, instrument: Instrument) -> list[tuple[Instrument, int]]:
+        found = ((self.instruments.by_id(number), ratio) for number, ratio in instrument.legs)
+        return [(leg, ratio) for leg, ratio in found if leg is not None]
+
+    def _leg_price(self, leg: Instrument) -> float:
+        return self.quotes.price(leg) or 0.0
+
+    # --------------------------------------------------------------------------------------------- day end
+
+    def finish_session(self, session: date) -> None:
+        """Remember that a session is over: it is not replayed again."""
+        self.last_session = session
+        self._journal.append("session", {"session": session.isoformat()})
+
+    def purge(self) -> None:
+        """Midnight: executions and completed orders are no longer told, positions stay."""
+        self._journal.append("purge", {})
+        self._hide_done()
+
+    def _hide_done(self) -> None:
+        for record in self.executions:
+            record["visible"] = False
+        for ticket in self.book.tickets.values():
+            if ticket.done:
+                ticket.purged = True

@@ -1,0 +1,148 @@
+"""The price feed: bars of the desk, by symbol and time."""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from trading.orders import Bar
+
+SESSION_LENGTH = timedelta(hours=6, minutes=30)
+
+STEPS: dict[str, timedelta] = {
+    "1m": timedelta(minutes=1),
+    "5m": timedelta(minutes=5),
+    "15m": timedelta(minutes=15),
+    "30m": timedelta(minutes=30),
+    "1h": timedelta(hours=1),
+    "4h": timedelta(hours=4),
+    "1d": timedelta(days=1),
+    "1w": timedelta(weeks=1),
+}
+
+
+class Hours(NamedTuple):
+    """When a session is open, in UTC."""
+
+    opens_at: datetime
+    closes_at: datetime
+
+    @property
+    def middle(self) -> datetime:
+        """Half way through."""
+        return self.opens_at + (self.closes_at - self.opens_at) / 2
+
+
+class TimedBar(NamedTuple):
+    """A bar, the end of its interval and its session."""
+
+    closes_at: datetime
+    session: date
+    bar: Bar
+
+
+class Tape:
+    """Bars that were given to the gateway; more are asked of the loader when a symbol is first needed.
+
+    Parameters
+    ----------
+    loader : callable, optional
+        Rows of the bars table of a symbol.
+    """
+
+    def __init__(self, loader: Callable[[str], Iterable[Mapping[str, Any]]] | None = None) -> None:
+        self._loader = loader
+        self._bars: dict[tuple[str, str], list[TimedBar]] = defaultdict(list)
+        self._loaded: set[str] = set()
+        self._hours: dict[date, Hours] = {}
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Add bars from rows of the bars table; a later row of the same bar replaces it."""
+        count = 0
+        changed = set()
+        for row in rows:
+            key = (str(row["symbol"]), str(row.get("timeframe") or "1d"))
+            self._bars[key].append(_timed(row))
+            changed.add(key)
+            count += 1
+        for key in changed:
+            newest = {entry.closes_at: entry for entry in self._bars[key]}
+            self._bars[key] = sorted(newest.values())
+        return count
+
+    def add_hours(self, session: date, hours: Hours) -> None:
+        """Opening times of a session."""
+        self._hours[session] = hours
+
+    def bar(self, symbol: str, session: date) -> Bar | None:
+        """Daily bar of a session."""
+        found = [entry for entry in self._of(symbol, "1d") if entry.session == session]
+        return found[-1].bar if found else None
+
+    def bars(self, symbol: str, timeframe: str, first: datetime, last: datetime) -> list[TimedBar]:
+        """Bars that close after ``first`` and not after ``last``."""
+        entries = self._of(symbol, timeframe)
+        times = [entry.closes_at for entry in entries]
+        return entries[bisect.bisect_right(times, first) : bisect.bisect_right(times, last)]
+
+    def last_close(self, symbol: str, until: datetime) -> TimedBar | None:
+        """Last bar of any timeframe that closed by a time."""
+        found = [
+            entries[-1]
+            for timeframe in STEPS
+            if (entries := self.bars(symbol, timeframe, datetime.min.replace(tzinfo=UTC), until))
+        ]
+        return max(found) if found else None
+
+    def timeframes(self, symbol: str) -> list[str]:
+        """Timeframes that a symbol has bars of, finest first."""
+        self._of(symbol, "1d")
+        return [timeframe for timeframe in STEPS if self._bars.get((symbol, timeframe))]
+
+    def hours(self, session: date, symbols: Iterable[str]) -> Hours:
+        """When a session is open: as given, else as its bars close."""
+        if session in self._hours:
+            return self._hours[session]
+        closes = [
+            entry.closes_at
+            for symbol in symbols
+            for entry in self._of(symbol, "1d")
+            if entry.session == session
+        ]
+        close = max(closes, default=datetime(session.year, session.month, session.day, 21, tzinfo=UTC))
+        return Hours(close - SESSION_LENGTH, close)
+
+    def sessions(self, symbols: Iterable[str], after: date | None, until: date) -> list[date]:
+        """Sessions with bars of any of the symbols."""
+        found = {
+            entry.session
+            for symbol in symbols
+            for entry in self._of(symbol, "1d")
+            if entry.session <= until and (after is None or entry.session > after)
+        }
+        return sorted(found)
+
+    def _of(self, symbol: str, timeframe: str) -> list[TimedBar]:
+        if self._loader is not None and symbol not in self._loaded:
+            self._loaded.add(symbol)
+            self.add(self._loader(symbol))
+        return self._bars.get((symbol, timeframe), [])
+
+
+def _timed(row: Mapping[str, Any]) -> TimedBar:
+    closes_at, session = row.get("closes_at"), row.get("session")
+    if isinstance(session, str):
+        session = date.fromisoformat(session)
+    if isinstance(closes_at, str):
+        closes_at = datetime.fromisoformat(closes_at)
+    if closes_at is None and session is not None:
+        closes_at = datetime(session.year, session.month, session.day, 21, tzinfo=UTC)
+    if not isinstance(closes_at, datetime):
+        raise ValueError(f"bar of {row.get('symbol')} names neither closes_at nor session")
+    if closes_at.tzinfo is None:
+        closes_at = closes_at.replace(tzinfo=UTC)
+    bar = Bar(*(float(row[name]) for name in ("open", "high", "low", "close", "volume")))
+    return TimedBar(closes_at, session if isinstance(session, date) else closes_at.date(), bar)

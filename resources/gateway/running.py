@@ -1,0 +1,59 @@
+"""A gateway put together: state folder, clock, prices, server and control channel."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from resources.gateway.broker import Broker
+from resources.gateway.clock import Clock, RealClock, SimulatedClock
+from resources.gateway.control import ControlChannel
+from resources.gateway.hub import Hub
+from resources.gateway.instruments import Instruments
+from resources.gateway.journal import Journal
+from resources.gateway.prices import Tape
+from resources.gateway.server import Server
+from resources.gateway.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunningGateway:
+    """A gateway that listens."""
+
+    hub: Hub
+    server: Server
+    control: ControlChannel
+    port: int
+    control_port: int
+
+
+@asynccontextmanager
+async def running_gateway(
+    settings: Settings, state: Path, *, tape: Tape | None = None, port: int = 0, control_port: int = 0
+) -> AsyncIterator[RunningGateway]:
+    """Gateway inside the running event loop, until the block is left.
+
+    Parameters
+    ----------
+    state : Path
+        Folder that the state is kept in.
+    tape : Tape, optional
+        Prices; an empty one by default.
+    port, control_port : int
+        Ports to listen on; 0 takes free ones.
+    """
+    clock: Clock = SimulatedClock(settings.start) if settings.start else RealClock()
+    journal = Journal(state / "journal.jsonl")
+    broker = Broker(settings, Instruments(), clock, journal)
+    hub = Hub(settings, broker, tape or Tape())
+    server = Server(hub)
+    control = ControlChannel(server)
+    try:
+        listening = await server.start(port)
+        yield RunningGateway(hub, server, control, listening, await control.start(control_port))
+    finally:
+        await control.stop()
+        await server.stop()
+        journal.close()

@@ -8,8 +8,10 @@ code (``XNYS``), crypto ``24/7``, foreign exchange ``24/5``.
 from __future__ import annotations
 
 import difflib
+import warnings
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import polars as pl
@@ -211,16 +213,24 @@ def _build(calendar: str, first: date, last: date) -> Any:
     if calendar not in names:
         near = difflib.get_close_matches(calendar.upper(), names, n=3) or ["XNYS", "24/7", "24/5"]
         raise CalendarError(f"calendar {calendar!r} is unknown; did you mean {', '.join(near)}?")
+    build = partial(_quietly, known.get_calendar, calendar)
     try:
-        return known.get_calendar(calendar, start=str(first), end=str(last))
+        return build(start=str(first), end=str(last))
     except ValueError:
-        bounded = known.get_calendar(calendar)
+        bounded = build()
     lower, upper = bounded.bound_min(), bounded.bound_max()
     first = first if lower is None else max(first, lower.date())
     last = last if upper is None else min(last, upper.date())
     if first >= last:
         return None
     try:
-        return known.get_calendar(calendar, start=str(first), end=str(last))
+        return build(start=str(first), end=str(last))
     except ValueError as error:
         raise CalendarError(f"calendar {calendar}: cannot build {first} .. {last}: {error}") from error
+
+
+def _quietly(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Call without the deprecation warnings that the package draws from pandas."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return function(*arguments, **named)

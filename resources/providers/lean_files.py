@@ -22,8 +22,8 @@ from resources.providers.factors import SPECIAL, shortest, split_ratio
 T = TypeVar("T")
 FOR_EVER = date(2050, 12, 31)
 """Last date of an instrument that is still listed."""
-_PRICE_DIGIT, _SPLIT_DIGIT = 0.5e-7, 0.5e-8
-"""Half a unit of the last decimal to which price and split factors are rounded."""
+_DIGIT = 0.5e-7
+"""Half a unit of the last decimal to which factors are rounded; an eighth one is often a padded zero."""
 
 
 class FileError(ValueError):
@@ -92,11 +92,11 @@ def events(factors: list[Factor]) -> Iterator[Event]:
         if i == 0 and before.close == 1:
             continue
         if before.split != after.split:
-            slack = _SPLIT_DIGIT / before.split + _SPLIT_DIGIT / after.split
+            slack = _DIGIT / before.split + _DIGIT / after.split
             ratio = after.split / before.split
             yield Event(before.last, "split", split_ratio(ratio * (1 - slack), ratio * (1 + slack)))
         if before.price < after.price:
-            slack = _PRICE_DIGIT / before.price + _PRICE_DIGIT / after.price
+            slack = _DIGIT / before.price + _DIGIT / after.price
             ratio = before.price / after.price
             cash = shortest(
                 before.close * (1 - ratio * (1 + slack)), before.close * (1 - ratio * (1 - slack))

@@ -8,10 +8,13 @@ from datetime import date
 
 
 def padded(lowest: float, highest: float, share: float = 0.04) -> tuple[float, float]:
-    """Limits of an axis that leave some air around the values, also when they are all the same."""
+    """Limits of an axis that leave some air around the values, also when they are all the same.
+
+    Values that are never negative keep an axis that is not.
+    """
     span = highest - lowest
     air = span * share if span > abs(highest) * 1e-9 else max(abs(highest) * 0.01, 1e-9)
-    return lowest - air, highest + air
+    return (max(lowest - air, 0.0) if lowest >= 0 else lowest - air), highest + air
 
 
 def value_ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
@@ -27,7 +30,11 @@ def value_ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
         return [lowest] if math.isfinite(lowest) else []
     rough = span / max(count - 1, 1)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = power * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    choices = [_multiples(lowest, highest, power * factor) for factor in (1, 2, 2.5, 5, 10)]
+    return min(choices, key=lambda ticks: abs(len(ticks) - count))
+
+
+def _multiples(lowest: float, highest: float, step: float) -> list[float]:
     first, last = math.ceil(lowest / step - 1e-9), math.floor(highest / step + 1e-9)
     return [step * place for place in range(first, last + 1)]
 
@@ -45,15 +52,14 @@ def date_ticks(sessions: Sequence[date], count: int = 6) -> list[tuple[int, str]
         starts = [
             place for place in range(1, len(sessions)) if unit(sessions[place]) != unit(sessions[place - 1])
         ]
+        if unit is _year:
+            starts = starts[:: math.ceil(len(starts) / count)] if starts else starts
         if 2 <= len(starts) <= count:
             return [(place, _label(sessions[place], unit is _week, unit is _year)) for place in starts]
-    chosen = (
-        sorted({round(part * (len(sessions) - 1) / max(count - 1, 1)) for part in range(count)})
-        if sessions
-        else []
-    )
-    long = bool(sessions) and (sessions[-1] - sessions[0]).days > 400
-    return [(place, _label(sessions[place], not long, False)) for place in chosen if place >= 0]
+    last = len(sessions) - 1
+    chosen = sorted({round(part * last / max(count - 1, 1)) for part in range(count)}) if sessions else []
+    short = bool(sessions) and (sessions[-1] - sessions[0]).days <= 400
+    return [(place, _label(sessions[place], short, False)) for place in chosen]
 
 
 def _week(day: date) -> tuple[int, ...]:

@@ -96,10 +96,14 @@ def _grid(panel: Panel, ticks: Sequence[float], unit: str) -> list[str]:
 
 def _dates(curve: Curve, top: float, row: float) -> list[str]:
     panel = Panel(top, 1, 0, 1, len(curve.sessions))
-    return [
-        f'<text class="axis" x="{panel.x(place):.1f}" y="{row + 16:.1f}" text-anchor="middle">{label}</text>'
-        for place, label in date_ticks(curve.sessions, 8)
-    ]
+    parts = []
+    for place, label in date_ticks(curve.sessions, 8):
+        column = panel.x(place)
+        anchor = "end" if column > WIDTH - RIGHT - 28 else "middle"
+        parts.append(
+            f'<text class="axis" x="{column:.1f}" y="{row + 16:.1f}" text-anchor="{anchor}">{label}</text>'
+        )
+    return parts
 
 
 def _runs(line: Series) -> list[list[int]]:

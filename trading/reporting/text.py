@@ -91,7 +91,7 @@ def _table(table: Table, paint: _Painter, width: int) -> Iterator[str]:
     widths = _widths(table, width)
     heads = [Cell(column.title) for column in table.columns]
     for line in _row(table, heads, widths, _Painter(False)):
-        yield paint(line, "2")
+        yield paint(line.rstrip(), "2")
     yield paint(_GAP.join("-" * size for size in widths), "2")
     for row in table.rows:
         yield from _row(table, row, widths, paint)

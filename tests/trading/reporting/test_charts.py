@@ -1,0 +1,248 @@
+"""Pictures and terminal charts: what must be seen is drawn, and nothing to draw is said."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from trading.reporting.axes import date_ticks, padded, short_number, thin, value_ticks
+from trading.reporting.canvas import SCHEMES
+from trading.reporting.charts import Candles, Pane, candlestick_png, equity_png, exposure_png, nothing_png
+from trading.reporting.document import Curve
+from trading.reporting.svg import curve_svg
+from trading.reporting.terminal import drawdown_chart, equity_chart, price_chart
+
+NAN = float("nan")
+
+
+def days(count: int) -> list[date]:
+    return [date(2024, 1, 1) + timedelta(days=place) for place in range(count)]
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def painted(png: bytes, colour: str) -> int:
+    """Pixels of a colour, give or take what smoothing leaves."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return int((np.abs(pixels(png) - (red, green, blue)).sum(axis=2) < 100).sum())
+
+
+EQUITY = [100.0, 103.0, 99.0, 101.0, 106.0, 104.0]
+DRAWDOWN = [0.0, 0.0, 99 / 103 - 1, 101 / 103 - 1, 0.0, 104 / 106 - 1]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_equity_picture_shows_line_drawdown_and_benchmark(scheme) -> None:
+    colours = SCHEMES[scheme]
+    alone = equity_png(days(6), EQUITY, DRAWDOWN, scheme=scheme)
+    compared = equity_png(days(6), EQUITY, DRAWDOWN, benchmark=[100, 101, 102, 103, 102, 101], scheme=scheme)
+    assert pixels(alone).shape == (572, 1210, 3)
+    assert painted(alone, colours.page) > 100_000
+    assert painted(alone, colours.line) > 1_000
+    assert painted(alone, colours.bad) > 500
+    assert painted(compared, colours.other) > painted(alone, colours.other) + 500
+
+
+def test_exposure_picture_shows_its_limit() -> None:
+    exposure = [0.1, 0.2, 0.0, 0.15, 0.2, 0.1]
+    bad = SCHEMES["light"].bad
+    assert painted(exposure_png(days(6), exposure, limit=0.25), bad) > 500
+    assert painted(exposure_png(days(6), exposure), bad) == 0
+
+
+def test_candles_are_green_up_and_red_down() -> None:
+    rising = Candles(days(3), [10, 11, 12], [12, 13, 14], [9, 10, 11], [11, 12, 13], [5, 6, 7])
+    falling = Candles(days(3), [13, 12, 11], [14, 13, 12], [11, 10, 9], [12, 11, 10], [5, 6, 7])
+    colours = SCHEMES["light"]
+    up, down = candlestick_png(rising), candlestick_png(falling)
+    assert painted(up, colours.good) > 10_000
+    assert painted(up, colours.bad) == 0
+    assert painted(down, colours.bad) > 10_000
+    assert painted(down, colours.good) == 0
+
+
+def test_candlestick_picture_takes_overlays_panes_and_levels() -> None:
+    candles = Candles(days(3), [10, None, 12], [12, NAN, 14], [9, None, 11], [11, None, 13], [5, None, 7])
+    picture = candlestick_png(
+        candles,
+        {"SMA $20": [None, 11.0, 12.0]},
+        [
+            Pane("RSI 14", {"RSI 14": [None, 50, 60]}, levels=(30, 70)),
+            Pane("MACD", {"a": [1, 2, 3], "b": [3, 2, 1]}, [1, 0, -1]),
+        ],
+        levels={"stop": 9.5, "target": NAN},
+        title="costs $5 or $6",
+    )
+    colours = SCHEMES["light"]
+    assert pixels(picture).shape[0] > pixels(candlestick_png(candles)).shape[0]
+    assert painted(picture, colours.extra[0]) > 200
+    assert painted(picture, colours.line) > 200
+
+
+@pytest.mark.parametrize("values", [[], [None, None], [NAN], [float("inf")]])
+def test_nothing_to_draw_is_said(values) -> None:
+    sessions, nothing = days(len(values)), nothing_png("title")
+    assert pixels(equity_png(sessions, values, values, title="title")).shape == pixels(nothing).shape
+    assert pixels(exposure_png(sessions, values, title="title")).shape == pixels(nothing).shape
+    candles = Candles(sessions, values, values, values, values, values)
+    assert pixels(candlestick_png(candles, title="title")).shape == pixels(nothing).shape
+    assert curve_svg(Curve(tuple(sessions), tuple(values), tuple(values))) == ""
+    assert equity_chart(sessions, values) == "nothing to draw: no value in the range"
+
+
+def test_one_session_and_flat_lines_are_drawn() -> None:
+    assert painted(equity_png(days(1), [100.0], [0.0]), SCHEMES["light"].line) > 20
+    assert painted(equity_png(days(3), [100.0] * 3, [0.0] * 3), SCHEMES["light"].line) > 1_000
+
+
+def test_pictures_may_be_drawn_in_several_threads() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda _: equity_png(days(6), EQUITY, DRAWDOWN), range(8)))
+    assert len(set(drawn)) == 1
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+# -------------------------------------------------------------------------------------------- terminal
+
+
+@pytest.mark.parametrize("width", [30, 60, 100, 250])
+@pytest.mark.parametrize("colour", [False, True])
+def test_terminal_charts_keep_to_their_width(width: int, colour: bool) -> None:
+    for chart in (
+        equity_chart(days(6), EQUITY, benchmark=EQUITY[::-1], width=width, colour=colour),
+        price_chart(
+            days(6), EQUITY, {"SMA 20": [None, None, 100, 101, 102, 103]}, width=width, colour=colour
+        ),
+        drawdown_chart(days(6), DRAWDOWN, width=width, colour=colour),
+    ):
+        bare = re.sub(r"\x1b\[[0-9;]*m", "", chart)
+        assert ("\x1b" in chart) == colour
+        assert max(map(len, bare.splitlines()[1:])) <= width
+
+
+def test_terminal_chart_names_lines_values_and_dates() -> None:
+    chart = price_chart(days(6), EQUITY, {"SMA 20": EQUITY, "SMA 50": EQUITY}, colour=False)
+    assert chart.splitlines()[0] == "── close   ── SMA 20   ── SMA 50"
+    assert "104┤" in chart
+    assert "3 Jan" in chart
+
+
+def test_terminal_chart_rises_with_its_values() -> None:
+    dots = [
+        line
+        for line in equity_chart(days(40), list(range(1, 41)), width=50, colour=False).splitlines()
+        if "│" in line or "┤" in line
+    ]
+    columns = [
+        min(place for place, mark in enumerate(line) if "⠁" <= mark <= "⣿")
+        for line in dots
+        if re.search("[⠁-⣿]", line)
+    ]
+    assert columns == sorted(columns, reverse=True)
+    assert len(columns) > 8
+
+
+def test_a_gap_is_not_bridged() -> None:
+    holed: list[float | None] = [1.0] * 10 + [None] * 20 + [1.0] * 10
+    whole, gap = (
+        sum("⠁" <= mark <= "⣿" for mark in equity_chart(days(40), line, width=60, colour=False))
+        for line in ([1.0] * 40, holed)
+    )
+    assert gap < 0.6 * whole
+    svg = curve_svg(Curve(tuple(days(40)), tuple(holed), (0.0,) * 40))
+    assert svg.count('class="equity"') == 2
+
+
+# ------------------------------------------------------------------------------------------------- axes
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "ticks"),
+    [
+        (0.0, 10.0, [0.0, 2.5, 5.0, 7.5, 10.0]),
+        (99_000.0, 103_000.0, [99_000.0, 100_000.0, 101_000.0, 102_000.0, 103_000.0]),
+        (-0.12, 0.0, [-0.1, -0.075, -0.05, -0.025, 0.0]),
+        (5.0, 5.0, [5.0]),
+    ],
+)
+def test_value_ticks(lowest: float, highest: float, ticks: list[float]) -> None:
+    assert value_ticks(lowest, highest) == pytest.approx(ticks)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-1e12, 1e12), st.floats(1e-6, 1e12), st.integers(2, 10))
+def test_value_ticks_lie_within_and_rise(lowest: float, span: float, count: int) -> None:
+    highest = lowest + span
+    ticks = value_ticks(lowest, highest, count)
+    slack = (highest - lowest) * 1e-6 + abs(highest) * 1e-9
+    assert all(lowest - slack <= tick <= highest + slack for tick in ticks)
+    assert ticks == sorted(ticks)
+    assert len(ticks) <= 2 * count + 1
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "last"),
+    [
+        (5, "1 Jan", "5 Jan"),
+        (25, "8 Jan", "22 Jan"),
+        (150, "Feb 2024", "May 2024"),
+        (800, "Jul 2024", "Jan 2026"),
+    ],
+)
+def test_date_ticks_choose_their_unit(count: int, first: str, last: str) -> None:
+    ticks = date_ticks(days(count))
+    assert (ticks[0][1], ticks[-1][1]) == (first, last)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 10, 40, 100, 400, 2_000, 15_000])
+def test_date_ticks_are_few_and_in_order(count: int) -> None:
+    places = [place for place, _ in date_ticks(days(count), 6)]
+    assert len(places) <= 6
+    assert places == sorted(set(places))
+    assert all(0 <= place < count for place in places)
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        (0.0, "0"),
+        (950.0, "950"),
+        (12_500.0, "12.5k"),
+        (101_000.0, "101k"),
+        (1.25e6, "1.25M"),
+        (-2e9, "-2B"),
+        (0.005, "0.005"),
+    ],
+)
+def test_short_numbers(value: float, label: str) -> None:
+    assert short_number(value) == label
+
+
+def test_padded_limits() -> None:
+    assert padded(0.0, 100.0) == (0.0, 104.0)
+    assert padded(-10.0, 10.0) == pytest.approx((-10.8, 10.8))
+    assert padded(5.0, 5.0) == pytest.approx((4.95, 5.05))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), max_size=300), st.integers(4, 50))
+def test_thinning_keeps_the_extremes(values, most: int) -> None:
+    kept = thin(values, most)
+    known = [value for value in values if value is not None]
+    drawn = [values[place] for place in kept]
+    assert None not in drawn
+    assert len(kept) <= most + 4
+    if known:
+        assert (min(drawn), max(drawn)) == (min(known), max(known))
+        assert (drawn[0], drawn[-1]) == (known[0], known[-1])

@@ -19,6 +19,8 @@ from delta.lake import Lake, contract, open_table
 from delta.reading import ABSENT, resolve
 
 READING = ("select", "with", "values", "describe")
+SESSION = {"datafusion.sql_parser.enable_ident_normalization": "true"}
+"""Names are read in any case: those of tables and columns are all lower case."""
 EXPLAINING = ("explain", "analyze", "verbose")
 _QUOTED_OR_COMMENT = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _AT = re.compile(r"\b([a-z_]+)@(\d+)\b", re.IGNORECASE)
@@ -69,7 +71,7 @@ def sql(
     plain = _QUOTED_OR_COMMENT.sub(" ", statement)
     _refuse_writing(plain)
     fixed = {contract(name).name: value for name, value in (versions or {}).items()}
-    builder = QueryBuilder()
+    builder = QueryBuilder(SESSION)
     for alias, (name, version) in _tables(lake, plain, as_of, fixed).items():
         _register(builder, lake, alias, name, version)
     try:

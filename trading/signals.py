@@ -69,12 +69,12 @@ class Candidate(NamedTuple):
     score: float
 
 
-def candidates_by_session(candidates: pl.DataFrame) -> dict[tuple[date, str], list[Candidate]]:
-    """Group candidates by session and strategy, best first."""
-    grouped: dict[tuple[date, str], list[Candidate]] = defaultdict(list)
+def candidates_by_session(candidates: pl.DataFrame) -> dict[date, dict[str, list[Candidate]]]:
+    """Group candidates by session, then by strategy, best first."""
+    grouped: dict[date, dict[str, list[Candidate]]] = {}
     ordered = candidates.sort("session", "strategy", "rank")
     for session, strategy, *fields in ordered.select(
         "session", "strategy", "symbol", "rank", "score"
     ).iter_rows():
-        grouped[session, strategy].append(Candidate(*fields))
-    return dict(grouped)
+        grouped.setdefault(session, {}).setdefault(strategy, []).append(Candidate(*fields))
+    return grouped

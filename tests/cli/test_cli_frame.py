@@ -59,7 +59,10 @@ def test_every_command_has_help(desk: Desk) -> None:
 USAGE = [
     (("qurey",), "desk: No such command 'qurey'. Did you mean 'query'? (see desk --help)\n"),
     (("book", "show"), "desk: Missing argument 'book' (see desk book show --help)\n"),
-    (("doctor", "--jsn"), "desk: No such option: --jsn (Possible options: --json) (see desk doctor --help)\n"),
+    (
+        ("doctor", "--jsn"),
+        "desk: No such option: --jsn (Possible options: --json) (see desk doctor --help)\n",
+    ),
 ]
 
 

@@ -36,6 +36,8 @@ SPANS = {
     "1w": timedelta(weeks=1),
 }
 PRICES = ("open", "high", "low", "close", "volume")
+UNTOLD = date(1970, 1, 1)
+"""Beginning of an instrument whose service does not tell it: the same in every answer."""
 SETTLED = timedelta(days=2)
 """Age after which a session's data is taken for complete."""
 
@@ -167,7 +169,7 @@ def instrument(
     exchange: str,
     trading_calendar: str,
     currency: str,
-    valid_from: date,
+    valid_from: date = UNTOLD,
     valid_to: date | None = None,
     ticker: str | None = None,
     multiplier: float = 1.0,

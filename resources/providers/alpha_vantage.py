@@ -171,7 +171,6 @@ class AlphaVantage(HttpProvider):
             exchange="CRYPTO" if crypto else "XOFF",
             trading_calendar=trading_calendar,
             currency=quote,
-            valid_from=request.first,
         )
         return Answer(_frames.required(bars, NAME, symbol, request), instruments=listing)
 

@@ -105,7 +105,6 @@ class Binance(HttpProvider):
             exchange="BINANCE",
             trading_calendar=_frames.ALL_DAY,
             currency=quote.group() if quote else "USDT",
-            valid_from=request.first,
         )
         return Answer(bars, instruments=listing)
 

@@ -207,7 +207,6 @@ class Deribit(HttpProvider):
             exchange="DRBT",
             trading_calendar=_frames.ALL_DAY,
             currency="USD",
-            valid_from=request.first,
         )
         return Answer(bars, instruments=listing)
 

@@ -138,7 +138,7 @@ class Dukascopy(HttpProvider):
             candles = _frames.resampled(candles, request.timeframe)
         bars = self._bars(candles, code, symbol, request.timeframe)
         bars = _frames.required(_frames.within(bars, request, at), NAME, symbol, request)
-        return Answer(bars, instruments=_listing(symbol, code, request))
+        return Answer(bars, instruments=_listing(symbol, code))
 
     def _bars(self, candles: pl.DataFrame, code: str, symbol: str, timeframe: str) -> pl.DataFrame:
         if not self._folds(code):
@@ -307,7 +307,7 @@ def _tree(code: str) -> str:
     return "/datafeed/" + re.sub(r"[^A-Z0-9]", "", code)
 
 
-def _listing(symbol: str, code: str, request: Request) -> pl.DataFrame:
+def _listing(symbol: str, code: str) -> pl.DataFrame:
     base, _, quote = code.rpartition("-")
     crypto = base in COINS
     return _frames.instrument(
@@ -318,7 +318,6 @@ def _listing(symbol: str, code: str, request: Request) -> pl.DataFrame:
         exchange="DUKASCOPY",
         trading_calendar=_frames.ALL_DAY if crypto else "24/5",
         currency=quote,
-        valid_from=request.first,
     )
 
 

@@ -188,7 +188,6 @@ class Tiingo(HttpProvider):
             exchange="CRYPTO",
             trading_calendar=_frames.ALL_DAY,
             currency=quote,
-            valid_from=request.first,
         )
         return Answer(bars, instruments=listing)
 

@@ -13,7 +13,11 @@ from resources.providers import base
 from resources.providers.registry import provider
 
 DAYS = (date(2020, 1, 1), date(2020, 12, 31))
-PLAIN = "Date,Open,High,Low,Close,Adj Close,Volume\n2020-01-02,10,11,9,10.5,10.4,1000\n2020-01-03,10.5,12,10,11,10.9,900\n"
+PLAIN = (
+    "Date,Open,High,Low,Close,Adj Close,Volume\n"
+    "2020-01-02,10,11,9,10.5,10.4,1000\n2020-01-03,10.5,12,10,11,10.9,900\n"
+)
+HEAD = "date,open,high,low,close\n"
 
 
 def files(folder: Path, **settings):
@@ -116,10 +120,10 @@ def test_intraday_times_are_local_and_name_start_or_close(tmp_path, stamp, close
 
 
 BROKEN = {
-    "no number": ("date,open,high,low,close\n2020-01-02,1,2,1,2\n2020-01-03,1,two,1,2\n", "line 3: high 'two' is no number"),
-    "empty cell": ("date,open,high,low,close\n2020-01-02,1,2,1,\n", "line 2: close None is no number"),
-    "no date": ("date,open,high,low,close\nsoon,1,2,1,2\n", "line 2: date 'soon' is no date; set `date_format`"),
-    "ragged": ("date,open,high,low,close\n2020-01-02,1,2,1,2\n2020-01-03,1,2,1,2,3\n", "line 3: 6 columns instead of 5"),
+    "no number": (HEAD + "2020-01-02,1,2,1,2\n2020-01-03,1,two,1,2\n", "line 3: high 'two' is no number"),
+    "empty cell": (HEAD + "2020-01-02,1,2,1,\n", "line 2: close None is no number"),
+    "no date": (HEAD + "soon,1,2,1,2\n", "line 2: date 'soon' is no date; set `date_format`"),
+    "ragged": (HEAD + "2020-01-02,1,2,1,2\n2020-01-03,1,2,1,2,3\n", "line 3: 6 columns instead of 5"),
     "no column": ("date,open,high,low,price\n2020-01-02,1,2,1,2\n", "has no column 'close', only date, open"),
     "nothing": ("", "ABC.csv"),
 }  # fmt: skip

@@ -59,14 +59,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
-POINTS = [
-    ("while a data file is being written", lambda table: any("#" in name for name in names(table))),
-    ("while the data is on its way", lambda table: any(".parquet" in name for name in names(table))),
-]
-
-
-@pytest.mark.parametrize("seen", [point[1] for point in POINTS], ids=[point[0] for point in POINTS])
-def test_killed_with_half_of_the_data_written(lake: delta.Lake, seen: Callable[[Path], bool]) -> None:
+def test_killed_with_half_of_the_data_written(lake: delta.Lake) -> None:
     assert lake.path is not None
     writer = run_python(BIG_APPEND, lake.uri)
     assert writer.stdin is not None
@@ -75,7 +68,7 @@ def test_killed_with_half_of_the_data_written(lake: delta.Lake, seen: Callable[[
     writer.stdin.write("go\n")
     writer.stdin.flush()
     table = lake.path / "bars"
-    wait_for(lambda: seen(table))
+    wait_for(lambda: any("#" in name for name in names(table)))
     writer.kill()
     assert writer.communicate()[0] == ""
     assert writer.returncode == -signal.SIGKILL
@@ -110,17 +103,29 @@ def test_killed_at_any_time_the_table_is_whole(lake: delta.Lake) -> None:
 
 
 CALLS = [
-    # System call that is never made, and whether the commit is there by then.
-    ("rename", "the data file gets its name", False),
-    ("linkat", "the commit gets its name", False),
-    ("unlink", "the draft of the commit is removed", True),
-    ("fsync", "the commit is put on the disk", True),
+    # System call that is never made, whether the commit is there by then, and what proves it got that far:
+    # drafts of data files, drafts of commits, and commits in the folder.
+    ("rename", "the data file gets its name", False, (1, 0, 2)),
+    ("linkat", "the commit gets its name", False, (0, 1, 2)),
+    ("unlink", "the draft of the commit is removed", True, (0, 1, 3)),
+    ("fsync", "the commit is put on the disk", True, (0, 0, 3)),
 ]
 
 
+def left_behind(lake: delta.Lake) -> tuple[int, int, int]:
+    assert lake.path is not None
+    table, log = names(lake.path / "regimes"), names(lake.path / "regimes" / "_delta_log")
+    drafts = [sum("#" in name for name in folder) for folder in (table, log)]
+    return drafts[0], drafts[1], sum(name.endswith(".json") for name in log)
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace, which kills at a system call, is missing")
-@pytest.mark.parametrize(("call", "committed"), [(c[0], c[2]) for c in CALLS], ids=[c[1] for c in CALLS])
-def test_killed_before_a_step_of_the_commit(lake: delta.Lake, call: str, committed: bool) -> None:
+@pytest.mark.parametrize(
+    ("call", "committed", "left"), [(c[0], c[2], c[3]) for c in CALLS], ids=[c[1] for c in CALLS]
+)
+def test_killed_before_a_step_of_the_commit(
+    lake: delta.Lake, call: str, committed: bool, left: tuple[int, int, int]
+) -> None:
     delta.write(lake, Regimes, regimes("b", days(3), 0.1), {"book": "b"}, BY)
     kill = ["strace", "-f", "-qq", "-o", "/dev/null"]
     kill += ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL"]
@@ -129,6 +134,7 @@ def test_killed_before_a_step_of_the_commit(lake: delta.Lake, call: str, committ
     if "PTRACE" in err or "ptrace" in err:
         pytest.skip("tracing is not allowed here")
     assert out == "", err
+    assert left_behind(lake) == left
     kept = delta.read(lake, Regimes).collect()
     assert kept["bull_points"].unique().to_list() == [0.9 if committed else 0.1]
     assert kept.height == 3

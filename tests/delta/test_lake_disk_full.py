@@ -64,6 +64,30 @@ def test_a_file_that_cannot_grow(filled: delta.Lake, what: str, limit: int) -> N
     assert delta.write(filled, Bars, again, None, BY).version == 2
 
 
+CHECKPOINT = """
+import resource, signal, sys
+import delta
+from delta.contracts import Regimes
+from lake_rows import BY, MONDAY, regimes
+lake = delta.open_lake(sys.argv[1])
+for i in range(98):
+    delta.write(lake, Regimes, regimes("b", MONDAY, i / 1000), {"book": "b"}, BY)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000))
+for i in range(98, 104):
+    commit = delta.write(lake, Regimes, regimes("b", MONDAY, i / 1000), {"book": "b"}, BY)
+    print(commit.version, commit.replaced)
+"""
+
+
+def test_a_commit_whose_checkpoint_does_not_fit_counts(lake: delta.Lake) -> None:
+    said = answer(run_python(CHECKPOINT, lake.uri))
+    assert said.splitlines() == [f"{i + 1} 1" for i in range(98, 104)]
+    assert lake.path is not None
+    assert not list((lake.path / "regimes" / "_delta_log").glob("*.checkpoint*"))
+    assert delta.read(lake, Regimes).collect()["bull_points"].to_list() == [0.103]
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"

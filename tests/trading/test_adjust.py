@@ -90,7 +90,8 @@ def test_a_dividend_as_large_as_the_price_is_refused_by_name():
     with pytest.raises(AdjustError) as caught:
         factors(bars_frame([10.0, 9.0]), actions_frame(("A", 1, "cash_dividend", 10.0)))
     assert str(caught.value) == (
-        "A: cash_dividend of 10 on 2020-01-02 is not below the close before it, 10; correct the corporate action"
+        "A: cash_dividend of 10 on 2020-01-02 is not below the close before it, 10; "
+        "correct the corporate action"
     )
 
 

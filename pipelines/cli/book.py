@@ -9,13 +9,12 @@ import typer
 
 from pipelines.cli import context
 from pipelines.cli.exits import Exit
+from pipelines.cli.forms import AsJson
 
 if TYPE_CHECKING:
     from trading.book import BookConfig
 
 app = typer.Typer(help="Check, list and show books.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from pipelines.cli import context
 from pipelines.cli.exits import Exit
+from pipelines.cli.forms import AsJson
 
 if TYPE_CHECKING:
     from resources.config import DeskConfig
@@ -47,7 +48,7 @@ class Finding:
 
 
 @app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Check Python, packages, configuration, lake, books, providers and the Dagster home."""
     from pipelines.cli.output import print_json
 

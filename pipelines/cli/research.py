@@ -11,6 +11,7 @@ import typer
 
 from pipelines.cli import context
 from pipelines.cli.exits import InputError, MissingError
+from pipelines.cli.forms import AsJson
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +28,6 @@ Session = Annotated[
     str | None, typer.Option("--date", help="Session, such as 2012-03-01; the newest when left out.")
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Use only what the lake held at this time.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 FIRST = date(1990, 1, 2)
 """Start of the rhythm of scans where no book gives one."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 
 from pipelines.cli import context
 from pipelines.cli.exits import InputError, RefusedError
+from pipelines.cli.forms import AsJson, FileForm, Form, Rows, print_frame_as
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,23 +27,6 @@ AsOf = Annotated[
 Versions = Annotated[
     list[str] | None, typer.Option("--version", help="Version of every table (12) or of one (orders=12).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Rows = Annotated[int, typer.Option("--rows", min=0, help="Rows shown at most in a table; 0: all.")]
-
-
-class Form(StrEnum):
-    """How rows are printed."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-
-
-class FileForm(StrEnum):
-    """How rows are written to a file."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
 
 
 @app.command()
@@ -72,7 +55,7 @@ def query(
     if to is not None:
         note(f"{export_frame(answer, to):,} rows written to {to}")
     else:
-        _print(answer, Form.JSON if as_json else form, rows)
+        print_frame_as(answer, Form.JSON if as_json else form, rows)
 
 
 @app.command()
@@ -88,7 +71,7 @@ def history(
 
     lake = context.lake()
     answer = _overview(lake) if table is None else commits(lake, table, limit)
-    _print(answer, Form.JSON if as_json else Form.TABLE, 0)
+    print_frame_as(answer, Form.JSON if as_json else Form.TABLE, 0)
 
 
 @app.command()
@@ -163,7 +146,7 @@ def maintain(
     if as_json:
         print_json({"compacted": joined, "checkpoints": checkpoints, "removed": removed})
         return
-    _print(joined, Form.TABLE, 0)
+    print_frame_as(joined, Form.TABLE, 0)
     would = "would be " if dry_run else ""
     note(f"{len(checkpoints)} checkpoints written; {removed.height:,} files {would}removed")
 
@@ -179,17 +162,6 @@ def _chosen(
         raise InputError("--as-of and --version say different things of every table; give one of them")
     fixed = {name: numbers[0] if len(numbers) == 1 else numbers for name, numbers in named.items()}
     return (instant(as_of) if as_of is not None else everywhere), fixed
-
-
-def _print(frame: pl.DataFrame, form: Form, rows: int) -> None:
-    from pipelines.cli.output import print_csv, print_frame, print_json
-
-    if form is Form.JSON:
-        print_json(frame)
-    elif form is Form.CSV:
-        print_csv(frame)
-    else:
-        print_frame(frame, rows)
 
 
 def _overview(lake: Lake) -> pl.DataFrame:

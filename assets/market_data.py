@@ -28,6 +28,10 @@ LEAD = timedelta(days=420)
 """Days fetched before a book's start: the indicators' warm-up of 250 sessions and some more."""
 
 
+BOOK_TAG = "dagster/partition/book"
+"""Tag of a run of one book's partition: it fetches what that book needs."""
+
+
 class NothingToIngestError(RuntimeError):
     """No symbol or no provider to ask; the message says what to configure."""
 
@@ -129,14 +133,16 @@ def _symbols(book: BookConfig, config: DeskConfig, classes: Mapping[str, str]) -
         found.setdefault(classes.get(symbol, usual), set()).add(symbol)
     if not book.universe.symbols:
         for asset_class in book.universe.asset_classes:
+            if not config.data.providers(asset_class, book.timeframe):
+                continue
             known = {symbol for symbol, kind in classes.items() if kind == asset_class}
             found.setdefault(asset_class, set()).update(known or _listed(config, asset_class))
     return found
 
 
 def _listed(config: DeskConfig, asset_class: str) -> list[str]:
-    names = config.data.providers(asset_class, "1d")
-    return provider(names[0], config.settings(names[0])).symbols() if names else []
+    name = config.data.providers(asset_class, "1d")[0]
+    return provider(name, config.settings(name)).symbols()
 
 
 class MarketConfig(dg.Config):
@@ -173,7 +179,9 @@ def market_assets() -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: MarketConfig, desk: DeskResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         lake, settings, now = desk.lake(), desk.config(), desk.now()
-        requests = _narrowed(wanted(lake, settings, list(desk.books().values()), now), config)
+        alone = context.run.tags.get(BOOK_TAG)
+        chosen = [desk.book(alone)] if alone else list(desk.books().values())
+        requests = _narrowed(wanted(lake, settings, chosen, now), config)
         update = update_market(
             lake,
             settings,

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from assets.family import RANGE_END, RANGE_START
+from assets.market_data import BOOK_TAG
 from pipelines.definitions import defs
 from pipelines.partitions import BACKTEST_BOOKS, SCHEDULED_BOOKS
 from resources.desk import DeskResource
@@ -21,12 +22,13 @@ class RunFailedError(RuntimeError):
     """A run that ended in failure: the step, what it said, and the run's id."""
 
 
-def run_market(
-    desk: DeskResource, instance: dg.DagsterInstance, config: dict[str, Any] | None = None
-) -> dg.ExecuteInProcessResult:
-    """Fetch the market data that the lake does not have yet."""
-    run_config = {"ops": {"market": {"config": config}}} if config else {}
-    return _execute("ingest", desk, instance, run_config=run_config)
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Run configuration of a run whose log is not shown; the page has it all the same."""
+
+
+def run_market(desk: DeskResource, instance: dg.DagsterInstance, book: str) -> dg.ExecuteInProcessResult:
+    """Fetch the market data of a book that the lake does not have yet."""
+    return _execute("ingest", desk, instance, tags={BOOK_TAG: book})
 
 
 def run_backtest(
@@ -49,8 +51,7 @@ def run_session(
 
 
 def desk_instance(home: str) -> dg.DagsterInstance:
-    """Dagster instance of the desk's home folder, which is made when there is none."""
-    os.makedirs(home, exist_ok=True)
+    """Dagster instance of the desk's home folder."""
     os.environ["DAGSTER_HOME"] = os.path.abspath(home)
     return dg.DagsterInstance.get()
 
@@ -59,7 +60,7 @@ def _execute(
     job: str, desk: DeskResource, instance: dg.DagsterInstance, **arguments: Any
 ) -> dg.ExecuteInProcessResult:
     result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance, resources={"desk": desk}, raise_on_error=False, **arguments
+        instance=instance, resources={"desk": desk}, run_config=QUIET, raise_on_error=False, **arguments
     )
     if not result.success:
         raise RunFailedError(f"run {result.run_id} of {job} failed: {failure(result)}")
@@ -73,6 +74,6 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            said = error.message.strip() if error is not None else "no error was recorded"
+            said = " ".join(error.message.split()) if error is not None else "no error was recorded"
             return f"{event.step_key}: {said}"
     return "no step failed; see the run's log"

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from pipelines.cli import book, context, doctor, research, tables, ui
+from pipelines.cli import book, context, data, decisions, demo, doctor, research, running, tables, ui
 from pipelines.cli.exits import Exit, exit_code
 
 app = typer.Typer(
@@ -27,7 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(book.app, name="book")
-for commands in (research, tables, doctor, ui):
+app.add_typer(data.app, name="data")
+for commands in (demo, running, decisions, research, tables, doctor, ui):
     app.add_typer(commands.app)
 
 

@@ -18,6 +18,7 @@ from resources.gateway.moving import check_time, end_day, pass_time, quote, repl
 from resources.gateway.placing import meet_market
 from resources.gateway.server import HOST, Server
 from resources.gateway.ticket import Ticket
+from trading.orders import Bar
 
 log = logging.getLogger("desk.gateway")
 
@@ -99,15 +100,18 @@ def session(server: Server, arguments: Arguments) -> Answer:
     """
     wanted = date.fromisoformat(str(arguments["session"]))
     hub = server.hub
+    hub.refresh()
+    symbols = hub.concerned()
+    hub.tape.need(symbols)
     if arguments.get("phase") == "close":
-        replay_close(hub.broker, wanted, _bars_of(server, wanted), hub.tape.hours(wanted, _symbols(server)))
+        replay_close(hub.broker, wanted, _bars_of(server, symbols, wanted), hub.tape.hours(wanted, symbols))
         return {"sessions": [wanted.isoformat()]}
     after = hub.broker.last_session
-    days = [wanted] if arguments.get("only") else hub.tape.sessions(_symbols(server), after, wanted)
+    days = [wanted] if arguments.get("only") else _sessions_until(server, symbols, wanted)
     if after is not None and wanted <= after:
         raise ControlError(f"session {wanted} was replayed already; the last one was {after}")
     for day in days:
-        found = _bars_of(server, day)
+        found = _bars_of(server, symbols, day)
         replay(hub.broker, day, found, hub.tape.hours(day, found))
         hub.broker.finish_session(day)
         for symbol in found:
@@ -390,12 +394,19 @@ def _instrument(server: Server, arguments: Arguments) -> Instrument:
     return found
 
 
-def _symbols(server: Server) -> list[str]:
-    return [entry.symbol for entry in server.hub.broker.instruments.all() if not entry.legs]
+def _sessions_until(server: Server, symbols: list[str], wanted: date) -> list[date]:
+    """Sessions to replay: all since the last one, or since the simulated clock's time; at least the last."""
+    hub = server.hub
+    after = hub.broker.last_session
+    if after is None and isinstance(hub.broker.clock, SimulatedClock):
+        now = hub.broker.clock.now()
+        known = hub.tape.sessions(symbols, now.date() - timedelta(days=1), wanted)
+        return [day for day in known if hub.tape.hours(day, symbols).closes_at > now] or [wanted]
+    return ([] if after is None else hub.tape.sessions(symbols, after, wanted)) or [wanted]
 
 
-def _bars_of(server: Server, day: date) -> dict[str, Any]:
-    found = ((symbol, server.hub.tape.bar(symbol, day)) for symbol in _symbols(server))
+def _bars_of(server: Server, symbols: list[str], day: date) -> dict[str, Bar]:
+    found = ((symbol, server.hub.tape.bar(symbol, day)) for symbol in symbols)
     return {symbol: bar for symbol, bar in found if bar is not None}
 
 

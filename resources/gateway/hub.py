@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from resources.gateway.account import ACCOUNT
@@ -38,12 +38,21 @@ class Hub:
     ----------
     tape : Tape
         Bars that the gateway knows.
+    instrument_rows : callable
+        Rows of the instruments table as it is now.
     """
 
-    def __init__(self, settings: Settings, broker: Broker, tape: Tape) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        broker: Broker,
+        tape: Tape,
+        instrument_rows: Callable[[], Iterable[Mapping[str, Any]]] = list,
+    ) -> None:
         self.settings = settings
         self.broker = broker
         self.tape = tape
+        self._instrument_rows = instrument_rows
         self.faults = Faults(settings.seed)
         self.sessions: list[Session] = []
         self.id_shift: dict[int, int] = {}
@@ -172,9 +181,45 @@ class Hub:
 
     # ---------------------------------------------------------------------------------------------- prices
 
+    def refresh(self) -> None:
+        """Read again what the lake knows by now."""
+        for row in self._instrument_rows():
+            self.broker.instruments.add(row)
+        self.tape.refresh()
+
+    def concerned(self) -> list[str]:
+        """Symbols that orders, positions or subscriptions need prices of."""
+        broker = self.broker
+        numbers = set(broker.account.held())
+        for ticket in broker.book.active():
+            instrument = broker.instrument_of(ticket)
+            numbers |= {instrument.con_id, *(number for number, _ in instrument.legs)}
+            numbers |= {entry.get("conId") or 0 for entry in ticket.order.get("conditions") or ()}
+        found = (broker.instruments.by_id(number) for number in numbers)
+        streamed = {
+            str(kept.get("symbol", "")) for client in self.sessions for kept in client.streams.values()
+        }
+        held = {entry.symbol for entry in found if entry is not None}
+        return sorted(symbol for symbol in held | streamed if symbol and not symbol.startswith("BAG:"))
+
+    def mark_positions(self) -> None:
+        """Give what is needed the last price that its bars know, after a restart."""
+        now = self.broker.clock.now()
+        symbols = self.concerned()
+        self.tape.need(symbols)
+        for symbol in symbols:
+            last = self.tape.last_close(symbol, now)
+            if last is not None and self.broker.quotes.get(symbol) is None:
+                self.broker.quotes.finish(symbol, last.bar, last.closes_at)
+
     def price(self, instrument: Instrument) -> float | None:
         """Last price; of an option without a quote the model's."""
         price = self.broker.quotes.price(instrument)
+        if price is None and not instrument.legs:
+            last = self.tape.last_close(instrument.symbol, self.broker.clock.now())
+            if last is not None:
+                self.broker.quotes.finish(instrument.symbol, last.bar, last.closes_at)
+                return last.bar.close
         if price is not None or instrument.sec_type != "OPT":
             return price
         terms = option_terms(instrument.local_symbol)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -50,14 +50,35 @@ class Tape:
     Parameters
     ----------
     loader : callable, optional
-        Rows of the bars table of a symbol.
+        Rows of the bars table of symbols.
+    hours : callable, optional
+        Opening times by session.
     """
 
-    def __init__(self, loader: Callable[[str], Iterable[Mapping[str, Any]]] | None = None) -> None:
+    def __init__(
+        self,
+        loader: Callable[[Sequence[str]], Iterable[Mapping[str, Any]]] | None = None,
+        hours: Callable[[], Mapping[date, Hours]] | None = None,
+    ) -> None:
         self._loader = loader
+        self._hours_loader = hours
         self._bars: dict[tuple[str, str], list[TimedBar]] = defaultdict(list)
         self._loaded: set[str] = set()
         self._hours: dict[date, Hours] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask the loader again for what is needed from now on: the lake may have more."""
+        self._loaded.clear()
+        if self._hours_loader is not None:
+            self._hours.update(self._hours_loader())
+
+    def need(self, symbols: Iterable[str]) -> None:
+        """Load the bars of symbols at once."""
+        missing = [symbol for symbol in symbols if symbol not in self._loaded]
+        if self._loader is not None and missing:
+            self._loaded.update(missing)
+            self.add(self._loader(missing))
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Add bars from rows of the bars table; a later row of the same bar replaces it."""
@@ -116,19 +137,12 @@ class Tape:
         return Hours(close - SESSION_LENGTH, close)
 
     def sessions(self, symbols: Iterable[str], after: date | None, until: date) -> list[date]:
-        """Sessions with bars of any of the symbols."""
-        found = {
-            entry.session
-            for symbol in symbols
-            for entry in self._of(symbol, "1d")
-            if entry.session <= until and (after is None or entry.session > after)
-        }
-        return sorted(found)
+        """Sessions of the calendar, and those with bars of any of the symbols."""
+        found = {entry.session for symbol in symbols for entry in self._of(symbol, "1d")} | set(self._hours)
+        return sorted(day for day in found if day <= until and (after is None or day > after))
 
     def _of(self, symbol: str, timeframe: str) -> list[TimedBar]:
-        if self._loader is not None and symbol not in self._loaded:
-            self._loaded.add(symbol)
-            self.add(self._loader(symbol))
+        self.need([symbol])
         return self._bars.get((symbol, timeframe), [])
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from resources.gateway.broker import Broker
 from resources.gateway.clock import Clock, RealClock, SimulatedClock
@@ -31,7 +32,13 @@ class RunningGateway:
 
 @asynccontextmanager
 async def running_gateway(
-    settings: Settings, state: Path, *, tape: Tape | None = None, port: int = 0, control_port: int = 0
+    settings: Settings,
+    state: Path,
+    *,
+    tape: Tape | None = None,
+    instruments: Callable[[], Iterable[Mapping[str, Any]]] = list,
+    port: int = 0,
+    control_port: int = 0,
 ) -> AsyncIterator[RunningGateway]:
     """Gateway inside the running event loop, until the block is left.
 
@@ -41,13 +48,19 @@ async def running_gateway(
         Folder that the state is kept in.
     tape : Tape, optional
         Prices; an empty one by default.
+    instruments : callable
+        Rows of the instruments table; read again before each replay of sessions.
     port, control_port : int
         Ports to listen on; 0 takes free ones.
     """
     clock: Clock = SimulatedClock(settings.start) if settings.start else RealClock()
     journal = Journal(state / "journal.jsonl")
-    broker = Broker(settings, Instruments(), clock, journal)
-    hub = Hub(settings, broker, tape or Tape())
+    known = Instruments()
+    for row in instruments():
+        known.add(row)
+    broker = Broker(settings, known, clock, journal)
+    hub = Hub(settings, broker, tape or Tape(), instruments)
+    hub.mark_positions()
     server = Server(hub)
     control = ControlChannel(server)
     try:

@@ -132,8 +132,9 @@ PLACE_ORDER = Message(
         (_PEGGED_TO_BENCHMARK, _CONDITIONS),
         "adjustedOrderType triggerPrice:n lmtPriceOffset:n adjustedStopPrice:n adjustedStopLimitPrice:n"
         " adjustedTrailingAmount:n adjustableTrailingUnit:i extOperator softDollarTierName"
-        " softDollarTierValue cashQty:n mifid2DecisionMaker mifid2DecisionAlgo mifid2ExecutionTrader mifid2ExecutionAlgo"
-        " dontUseAutoPriceForHedge:b isOmsContainer:b discretionaryUpToLimitPrice:b usePriceMgmtAlgo:i",
+        " softDollarTierValue cashQty:n mifid2DecisionMaker mifid2DecisionAlgo mifid2ExecutionTrader"
+        " mifid2ExecutionAlgo dontUseAutoPriceForHedge:b isOmsContainer:b discretionaryUpToLimitPrice:b"
+        " usePriceMgmtAlgo:i",
         (
             Since(158, fields("duration:i")),
             Since(160, fields("postToAts:i")),

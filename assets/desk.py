@@ -1,13 +1,10 @@
 """The desk of a book: fills, orders, positions, portfolio and trades of a range of sessions."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from assets.family import Family, asked_range, commit_metadata
 from assets.inputs import (
     MARKET_READS,
     MarketFrames,
@@ -17,7 +14,7 @@ from assets.inputs import (
     session_times,
 )
 from assets.research import strategies
-from assets.stage import CODE_VERSION, Stage, frame_of
+from assets.stage import Stage, frame_of
 from delta import Commit, Lake, Pins, pin
 from delta.contracts import (
     Books,
@@ -31,7 +28,6 @@ from delta.contracts import (
     Signals,
     Trades,
 )
-from resources.desk import DeskResource
 from trading.book import BookConfig, config_hash, resolved
 from trading.day import Regime
 from trading.matching import costs_of
@@ -229,47 +225,3 @@ def unplaced_orders(pins: Pins, book: BookConfig, state: BookState) -> frozenset
         columns=["order_ref"],
     ).collect()["order_ref"]
     return frozenset(fresh - set(acknowledged))
-
-
-def desk_assets(family: Family) -> dg.AssetsDefinition:
-    """Assets of one step: orders, order events, fills, positions, trades and the portfolio of a family.
-
-    Only ``portfolio`` depends on its own previous partition; the others hang on it within the step.
-    """
-    research = [family.key(table.name) for table in (Candidates, Signals, Regimes)]
-    market = [dg.AssetKey(["market", table.name]) for table in MARKET_READS]
-    portfolio = family.key(Portfolio.name)
-    itself = dg.AssetDep(portfolio, partition_mapping=family.previous())
-
-    @dg.multi_asset(
-        name=f"{family.prefix}_desk",
-        specs=[
-            family.spec(Portfolio, group=family.prefix, deps=[*research, *market, itself]),
-            *(family.spec(table, group=family.prefix, deps=[portfolio]) for table in WRITES[:-1]),
-        ],
-        partitions_def=family.partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        code_version=CODE_VERSION,
-    )
-    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
-        written: dict[str, Commit] = {}
-        for name, (first, last) in asked_range(context, family).items():
-            context.log.info(f"deciding {name}, {first} to {last}")
-            book = desk.book(name)
-            require_mode(book, family)
-            written.update(walk(desk.lake(), book, first, last, context.run_id, scheduled=family.scheduled))
-        for table in reversed(WRITES):
-            yield dg.MaterializeResult(
-                asset_key=family.key(table.name), metadata=commit_metadata(written, table.name)
-            )
-
-    return build
-
-
-def require_mode(book: BookConfig, family: Family) -> None:
-    """Refuse a backtest book on the schedule: it has no broker and no day."""
-    if family.scheduled and book.mode == "backtest":
-        raise RefusedError(
-            f"book {book.name} has mode backtest and is not run by session; backfill it by year, or set "
-            'mode = "paper" in its file'
-        )

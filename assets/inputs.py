@@ -57,9 +57,10 @@ def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
     columns = ["symbol", "timeframe", "closes_at", "session", "open", "high", "low", "close", "volume"]
     rows = pins.read(Bars, where=wanted, columns=[*columns, "known_at"])
     bars = newest(rows.filter(pl.col("symbol").is_in(symbols)).collect(), Bars.key[:-1])
-    missing = sorted(set(_required(book)) - set(bars["symbol"].unique()))
+    missing = set(_required(book)) - set(bars["symbol"].unique())
+    missing -= _listed_later(pins, missing) - {book.benchmark}
     if missing or bars.is_empty():
-        names = ", ".join(missing) or "any symbol of its universe"
+        names = ", ".join(sorted(missing)) or "any symbol of its universe"
         raise MissingDataError(
             f"book {book.name}: no {book.timeframe} bars of {names} up to {last}; run: desk data ingest"
         )
@@ -92,6 +93,14 @@ def universe(book: BookConfig, described: pl.DataFrame) -> list[str]:
 
 def _required(book: BookConfig) -> list[str]:
     return [*book.universe.symbols, *([book.benchmark] if book.benchmark else [])]
+
+
+def _listed_later(pins: Pins, symbols: set[str]) -> set[str]:
+    """Symbols without bars up to a session that have some after it: they were not listed yet."""
+    if not symbols:
+        return set()
+    rows = pins.read(Bars, where=pl.col("symbol").is_in(sorted(symbols)), columns=["symbol"])
+    return set(rows.unique().collect()["symbol"])
 
 
 def _instruments(described: pl.DataFrame, symbols: Sequence[str]) -> dict[str, Instrument]:

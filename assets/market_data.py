@@ -1,21 +1,15 @@
 """Market data: one incremental step that brings bars, corporate actions and instruments up to date."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
-import dagster as dg
-from pydantic import Field
-
-from assets.family import commit_metadata, table_spec
 from assets.stage import CODE_VERSION
 from delta import Commit, Lake, Provenance, pin
 from delta.contracts import Bars, CorporateActions, Instruments, Quarantine, Sessions
 from delta.manifest import RunRecord, record_run
 from resources.calendar import last_closed_session
 from resources.config import DeskConfig
-from resources.desk import DeskResource
 from resources.ingest import IngestResult, ingest
 from resources.providers.base import Request
 from resources.providers.registry import provider
@@ -26,10 +20,6 @@ STEP = "market"
 TABLES = (Bars, CorporateActions, Instruments, Sessions, Quarantine)
 LEAD = timedelta(days=420)
 """Days fetched before a book's start: the indicators' warm-up of 250 sessions and some more."""
-
-
-BOOK_TAG = "dagster/partition/book"
-"""Tag of a run of one book's partition: it fetches what that book needs."""
 
 
 class NothingToIngestError(RuntimeError):
@@ -143,76 +133,3 @@ def _symbols(book: BookConfig, config: DeskConfig, classes: Mapping[str, str]) -
 def _listed(config: DeskConfig, asset_class: str) -> list[str]:
     name = config.data.providers(asset_class, "1d")[0]
     return provider(name, config.settings(name)).symbols()
-
-
-class MarketConfig(dg.Config):
-    """A range to fetch again; left empty, what the books need and the lake does not have.
-
-    Attributes
-    ----------
-    symbols : list of str
-        Symbols; empty: those of all books.
-    first, last : str
-        ISO dates; empty: from before the first book's start to the last closed session.
-    source : str
-        Provider to ask; empty: the configured one.
-    refetch : bool
-        Fetch known sessions again and write what changed as corrections.
-    """
-
-    symbols: list[str] = Field(default_factory=list)
-    first: str = ""
-    last: str = ""
-    source: str = ""
-    refetch: bool = False
-
-
-def market_assets() -> dg.AssetsDefinition:
-    """Assets ``market/...``: not partitioned, every run adds what is new."""
-
-    @dg.multi_asset(
-        name="market",
-        specs=[table_spec(dg.AssetKey(["market", table.name]), table, group="market") for table in TABLES],
-        code_version=CODE_VERSION,
-    )
-    def build(
-        context: dg.AssetExecutionContext, config: MarketConfig, desk: DeskResource
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        lake, settings, now = desk.lake(), desk.config(), desk.now()
-        alone = context.run.tags.get(BOOK_TAG)
-        chosen = [desk.book(alone)] if alone else list(desk.books().values())
-        requests = _narrowed(wanted(lake, settings, chosen, now), config)
-        update = update_market(
-            lake,
-            settings,
-            requests,
-            now=now,
-            run_id=context.run_id,
-            source=config.source,
-            refetch=config.refetch,
-        )
-        context.log.info(update.summary() or "no book asks for market data")
-        for problem in update.problems():
-            context.log.warning(problem)
-        for table in TABLES:
-            yield dg.MaterializeResult(
-                asset_key=dg.AssetKey(["market", table.name]),
-                metadata={
-                    **commit_metadata(update.commits, table.name),
-                    "summary": update.summary(),
-                    "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in update.problems())),
-                },
-            )
-
-    return build
-
-
-def _narrowed(requests: Mapping[str, Request], config: MarketConfig) -> dict[str, Request]:
-    """Requests cut to what a run's configuration names."""
-    narrowed = {}
-    for asset_class, request in requests.items():
-        symbols = tuple(config.symbols) or request.symbols
-        first = date.fromisoformat(config.first) if config.first else request.first
-        last = date.fromisoformat(config.last) if config.last else request.last
-        narrowed[asset_class] = Request(symbols, first, last, request.timeframe)
-    return narrowed

@@ -1,17 +1,13 @@
 """Reports of a book: performance and risk as tables, the daily and the backtest report as pages."""
 
 import base64
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from assets.family import Family, asked_range, commit_metadata
 from assets.inputs import MARKET_READS, MissingDataError, clipped, read_market
-from assets.stage import CODE_VERSION, Stage, frame_of
+from assets.stage import Stage, frame_of
 from delta import Commit, Lake, Pins, pin
 from delta.contracts import (
     Candidates,
@@ -25,7 +21,6 @@ from delta.contracts import (
     Signals,
     Trades,
 )
-from resources.desk import DeskResource
 from trading.book import BookConfig
 from trading.performance import summary
 from trading.reporting import (
@@ -34,7 +29,6 @@ from trading.reporting import (
     backtest_report,
     daily_report,
     to_html,
-    to_markdown,
     to_text,
 )
 from trading.risk import risk_figures
@@ -157,64 +151,6 @@ def save_files(book: BookConfig, name: str, shown: DailyReport | BacktestReport)
         path.write_text(content, encoding="utf-8")
         written.append(path)
     return written
-
-
-def report_assets(family: Family) -> dg.AssetsDefinition:
-    """Assets ``performance`` and ``risk`` of a family, with the report and the equity curve as metadata."""
-
-    @dg.multi_asset(
-        name=f"{family.prefix}_reports",
-        specs=[
-            family.spec(
-                table,
-                group=family.prefix,
-                deps=[family.key(read.name) for read in (Portfolio, Positions, Orders, Fills, Trades)],
-            )
-            for table in WRITES
-        ],
-        partitions_def=family.partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        code_version=CODE_VERSION,
-    )
-    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
-        written: dict[str, Commit] = {}
-        shown: dict[str, Any] = {}
-        for name, (first, last) in asked_range(context, family).items():
-            book, lake = desk.book(name), desk.lake()
-            written.update(report(lake, book, first, last, context.run_id))
-            window = clipped(book, first, last)
-            if window is not None:
-                shown |= report_metadata(pin(lake, [*READS, *MARKET_READS]), book, *window, family=family)
-        yield dg.MaterializeResult(
-            asset_key=family.key(Performance.name),
-            metadata={**commit_metadata(written, Performance.name), **shown},
-        )
-        yield dg.MaterializeResult(
-            asset_key=family.key(Risk.name), metadata=commit_metadata(written, Risk.name)
-        )
-
-    return build
-
-
-def report_metadata(
-    pins: Pins, book: BookConfig, first: date, last: date, *, family: Family
-) -> dict[str, Any]:
-    """The report as Markdown and the equity curve as a picture, for the run's page; files where asked for."""
-    made: DailyReport | BacktestReport
-    if family.scheduled:
-        made, name = daily(pins, book, last), last.isoformat()
-        portfolio, _ = book_rows(pins, book, last)
-    else:
-        made, name = backtest(pins, book, first, last), f"{first.isoformat()}_{last.isoformat()}"
-        portfolio, _ = book_rows(pins, book, last, first)
-    files = save_files(book, name, made)
-    return {
-        "report": dg.MetadataValue.md(to_markdown(made)),
-        "equity_curve": dg.MetadataValue.md(
-            f"![equity curve of {book.name}]({picture(book.name, portfolio)})"
-        ),
-        **{path.suffix[1:]: dg.MetadataValue.path(str(path)) for path in files},
-    }
 
 
 def picture(book: str, portfolio: pl.DataFrame) -> str:

@@ -1,19 +1,15 @@
 """Research of a book: candidates, signals and regimes of a range of sessions, from one pass over history."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
-import dagster as dg
 import polars as pl
 
-from assets.family import Family, asked_range, commit_metadata
 from assets.inputs import MARKET_READS, MarketFrames, clipped, read_market
-from assets.stage import CODE_VERSION, Stage, frame_of
+from assets.stage import Stage, frame_of
 from delta import Commit, Lake, pin
 from delta.contracts import Candidates, Regimes, Signals
 from resources.calendar import session_closes
-from resources.desk import DeskResource
 from trading.book import BookConfig
 from trading.history import select
 from trading.regime import regimes
@@ -98,31 +94,3 @@ def _regimes(
         return Regimes.schema().to_frame()
     found = regimes(market.history, book.benchmark, window)
     return frame_of(Regimes, found.join(known, on="session"), book=book.name, benchmark=book.benchmark)
-
-
-def research_assets(family: Family) -> dg.AssetsDefinition:
-    """Assets ``candidates``, ``signals`` and ``regimes`` of a family: one step, one pass over history."""
-    market = [dg.AssetKey(["market", table.name]) for table in MARKET_READS]
-
-    @dg.multi_asset(
-        name=f"{family.prefix}_research",
-        specs=[
-            family.spec(Candidates, group=family.prefix, deps=market),
-            family.spec(Signals, group=family.prefix, deps=market),
-            family.spec(Regimes, group=family.prefix, deps=market),
-        ],
-        partitions_def=family.partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        code_version=CODE_VERSION,
-    )
-    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
-        written: dict[str, Commit] = {}
-        for name, (first, last) in asked_range(context, family).items():
-            context.log.info(f"research of {name}, {first} to {last}")
-            written.update(research(desk.lake(), desk.book(name), first, last, context.run_id))
-        for table in (Candidates, Signals, Regimes):
-            yield dg.MaterializeResult(
-                asset_key=family.key(table.name), metadata=commit_metadata(written, table.name)
-            )
-
-    return build

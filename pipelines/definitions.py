@@ -3,10 +3,7 @@
 import dagster as dg
 
 from assets.checks import asset_checks
-from assets.desk import desk_assets
-from assets.market_data import market_assets
-from assets.reports import report_assets
-from assets.research import research_assets
+from assets.factory import desk_assets, market_assets, report_assets, research_assets
 from pipelines.jobs import JOBS
 from pipelines.partitions import FAMILIES
 from pipelines.schedules import SCHEDULES

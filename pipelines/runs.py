@@ -11,8 +11,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.factory import BOOK_TAG
 from assets.family import RANGE_END, RANGE_START
-from assets.market_data import BOOK_TAG
 from pipelines.definitions import defs
 from pipelines.partitions import BACKTEST_BOOKS, SCHEDULED_BOOKS
 from resources.desk import DeskResource

@@ -1,0 +1,247 @@
+"""The factory of assets: every stage as Dagster sees it, for both families from the same functions.
+
+The stages themselves are plain functions in their own modules; here they get keys, partitions, metadata.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.desk import WRITES as DESK_TABLES
+from assets.desk import RefusedError, walk
+from assets.family import Family, asked_range, commit_metadata, table_spec
+from assets.inputs import MARKET_READS, clipped
+from assets.market_data import TABLES as MARKET_TABLES
+from assets.market_data import update_market, wanted
+from assets.reports import READS, backtest, book_rows, daily, picture, report, save_files
+from assets.reports import WRITES as REPORT_TABLES
+from assets.research import research
+from assets.stage import CODE_VERSION
+from delta import Commit, Pins, pin
+from delta.contracts import (
+    Candidates,
+    Fills,
+    Orders,
+    Performance,
+    Portfolio,
+    Positions,
+    Regimes,
+    Risk,
+    Signals,
+    Trades,
+)
+from resources.desk import DeskResource
+from resources.providers.base import Request
+from trading.book import BookConfig
+from trading.reporting import BacktestReport, DailyReport, to_markdown
+
+BOOK_TAG = "dagster/partition/book"
+"""Tag of a run of one book's partition: it fetches what that book needs."""
+
+
+class MarketConfig(dg.Config):
+    """A range to fetch again; left empty, what the books need and the lake does not have.
+
+    Attributes
+    ----------
+    symbols : list of str
+        Symbols; empty: those of all books.
+    first, last : str
+        ISO dates; empty: from before the first book's start to the last closed session.
+    source : str
+        Provider to ask; empty: the configured one.
+    refetch : bool
+        Fetch known sessions again and write what changed as corrections.
+    """
+
+    symbols: list[str] = Field(default_factory=list)
+    first: str = ""
+    last: str = ""
+    source: str = ""
+    refetch: bool = False
+
+
+def market_assets() -> dg.AssetsDefinition:
+    """Assets ``market/...``: not partitioned, every run adds what is new."""
+
+    @dg.multi_asset(
+        name="market",
+        specs=[
+            table_spec(dg.AssetKey(["market", table.name]), table, group="market") for table in MARKET_TABLES
+        ],
+        code_version=CODE_VERSION,
+    )
+    def build(
+        context: dg.AssetExecutionContext, config: MarketConfig, desk: DeskResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        lake, settings, now = desk.lake(), desk.config(), desk.now()
+        alone = context.run.tags.get(BOOK_TAG)
+        chosen = [desk.book(alone)] if alone else list(desk.books().values())
+        requests = _narrowed(wanted(lake, settings, chosen, now), config)
+        update = update_market(
+            lake,
+            settings,
+            requests,
+            now=now,
+            run_id=context.run_id,
+            source=config.source,
+            refetch=config.refetch,
+        )
+        context.log.info(update.summary() or "no book asks for market data")
+        for problem in update.problems():
+            context.log.warning(problem)
+        for table in MARKET_TABLES:
+            yield dg.MaterializeResult(
+                asset_key=dg.AssetKey(["market", table.name]),
+                metadata={
+                    **commit_metadata(update.commits, table.name),
+                    "summary": update.summary(),
+                    "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in update.problems())),
+                },
+            )
+
+    return build
+
+
+def _narrowed(requests: Mapping[str, Request], config: MarketConfig) -> dict[str, Request]:
+    """Requests cut to what a run's configuration names."""
+    narrowed = {}
+    for asset_class, request in requests.items():
+        symbols = tuple(config.symbols) or request.symbols
+        first = date.fromisoformat(config.first) if config.first else request.first
+        last = date.fromisoformat(config.last) if config.last else request.last
+        narrowed[asset_class] = Request(symbols, first, last, request.timeframe)
+    return narrowed
+
+
+def research_assets(family: Family) -> dg.AssetsDefinition:
+    """Assets ``candidates``, ``signals`` and ``regimes`` of a family: one step, one pass over history."""
+    market = [dg.AssetKey(["market", table.name]) for table in MARKET_READS]
+
+    @dg.multi_asset(
+        name=f"{family.prefix}_research",
+        specs=[
+            family.spec(Candidates, group=family.prefix, deps=market),
+            family.spec(Signals, group=family.prefix, deps=market),
+            family.spec(Regimes, group=family.prefix, deps=market),
+        ],
+        partitions_def=family.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=CODE_VERSION,
+    )
+    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
+        written: dict[str, Commit] = {}
+        for name, (first, last) in asked_range(context, family).items():
+            context.log.info(f"research of {name}, {first} to {last}")
+            written.update(research(desk.lake(), desk.book(name), first, last, context.run_id))
+        for table in (Candidates, Signals, Regimes):
+            yield dg.MaterializeResult(
+                asset_key=family.key(table.name), metadata=commit_metadata(written, table.name)
+            )
+
+    return build
+
+
+def desk_assets(family: Family) -> dg.AssetsDefinition:
+    """Assets of one step: orders, order events, fills, positions, trades and the portfolio of a family.
+
+    Only ``portfolio`` depends on its own previous partition; the others hang on it within the step.
+    """
+    research = [family.key(table.name) for table in (Candidates, Signals, Regimes)]
+    market = [dg.AssetKey(["market", table.name]) for table in MARKET_READS]
+    portfolio = family.key(Portfolio.name)
+    itself = dg.AssetDep(portfolio, partition_mapping=family.previous())
+
+    @dg.multi_asset(
+        name=f"{family.prefix}_desk",
+        specs=[
+            family.spec(Portfolio, group=family.prefix, deps=[*research, *market, itself]),
+            *(family.spec(table, group=family.prefix, deps=[portfolio]) for table in DESK_TABLES[:-1]),
+        ],
+        partitions_def=family.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=CODE_VERSION,
+    )
+    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
+        written: dict[str, Commit] = {}
+        for name, (first, last) in asked_range(context, family).items():
+            context.log.info(f"deciding {name}, {first} to {last}")
+            book = desk.book(name)
+            require_mode(book, family)
+            written.update(walk(desk.lake(), book, first, last, context.run_id, scheduled=family.scheduled))
+        for table in reversed(DESK_TABLES):
+            yield dg.MaterializeResult(
+                asset_key=family.key(table.name), metadata=commit_metadata(written, table.name)
+            )
+
+    return build
+
+
+def require_mode(book: BookConfig, family: Family) -> None:
+    """Refuse a backtest book on the schedule: it has no broker and no day."""
+    if family.scheduled and book.mode == "backtest":
+        raise RefusedError(
+            f"book {book.name} has mode backtest and is not run by session; backfill it by year, or set "
+            'mode = "paper" in its file'
+        )
+
+
+def report_assets(family: Family) -> dg.AssetsDefinition:
+    """Assets ``performance`` and ``risk`` of a family, with the report and the equity curve as metadata."""
+
+    @dg.multi_asset(
+        name=f"{family.prefix}_reports",
+        specs=[
+            family.spec(
+                table,
+                group=family.prefix,
+                deps=[family.key(read.name) for read in (Portfolio, Positions, Orders, Fills, Trades)],
+            )
+            for table in REPORT_TABLES
+        ],
+        partitions_def=family.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=CODE_VERSION,
+    )
+    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
+        written: dict[str, Commit] = {}
+        shown: dict[str, Any] = {}
+        for name, (first, last) in asked_range(context, family).items():
+            book, lake = desk.book(name), desk.lake()
+            written.update(report(lake, book, first, last, context.run_id))
+            window = clipped(book, first, last)
+            if window is not None:
+                shown |= report_metadata(pin(lake, [*READS, *MARKET_READS]), book, *window, family=family)
+        yield dg.MaterializeResult(
+            asset_key=family.key(Performance.name),
+            metadata={**commit_metadata(written, Performance.name), **shown},
+        )
+        yield dg.MaterializeResult(
+            asset_key=family.key(Risk.name), metadata=commit_metadata(written, Risk.name)
+        )
+
+    return build
+
+
+def report_metadata(
+    pins: Pins, book: BookConfig, first: date, last: date, *, family: Family
+) -> dict[str, Any]:
+    """The report as Markdown and the equity curve as a picture, for the run's page; files where asked for."""
+    made: DailyReport | BacktestReport
+    if family.scheduled:
+        made, name = daily(pins, book, last), last.isoformat()
+        portfolio, _ = book_rows(pins, book, last)
+    else:
+        made, name = backtest(pins, book, first, last), f"{first.isoformat()}_{last.isoformat()}"
+        portfolio, _ = book_rows(pins, book, last, first)
+    files = save_files(book, name, made)
+    return {
+        "report": dg.MetadataValue.md(to_markdown(made)),
+        "equity_curve": dg.MetadataValue.md(
+            f"![equity curve of {book.name}]({picture(book.name, portfolio)})"
+        ),
+        **{path.suffix[1:]: dg.MetadataValue.path(str(path)) for path in files},
+    }

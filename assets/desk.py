@@ -14,7 +14,7 @@ from assets.inputs import (
     session_times,
 )
 from assets.research import strategies
-from assets.stage import Stage, frame_of
+from assets.stage import BACKFILL, SESSION, Stage, frame_of
 from delta import Commit, Lake, Pins, pin
 from delta.contracts import (
     Books,
@@ -37,8 +37,6 @@ from trading.simulate import Inputs, simulate
 from trading.state import BookState, from_json, new_state
 from trading.window import price_window
 
-BACKFILL, SESSION = "desk/backfill", "desk/session"
-"""Steps in the manifest: with simulated fills at once, and as the schedule runs a session."""
 READS = (*MARKET_READS, Candidates, Signals, Regimes, Portfolio, OrderEvents)
 WRITES = (Orders, OrderEvents, Fills, Positions, Trades, Portfolio)
 """Written in this order: a portfolio row says that everything before it is there."""

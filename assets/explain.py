@@ -9,9 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from assets.desk import BACKFILL, SESSION
 from assets.inputs import MissingDataError
-from assets.research import STEP as RESEARCH
+from assets.stage import BACKFILL, RESEARCH, SESSION
 from delta import Lake, pin
 from delta.contracts import Bars, Candidates, Fills, OrderEvents, Orders, Signals
 from delta.manifest import RunRecord, run_of

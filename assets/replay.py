@@ -8,11 +8,10 @@ from datetime import date
 
 import polars as pl
 
-from assets.desk import BACKFILL, SESSION, opening_state, unplaced_orders, walk_frames
+from assets.desk import opening_state, unplaced_orders, walk_frames
 from assets.inputs import MissingDataError, read_market
-from assets.research import STEP as RESEARCH
 from assets.research import research_frames
-from assets.stage import CODE_VERSION, frame_of
+from assets.stage import BACKFILL, CODE_VERSION, RESEARCH, SESSION, frame_of
 from delta import Lake, Pins, Table, pin
 from delta.contracts import (
     TABLES,

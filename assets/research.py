@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from assets.inputs import MARKET_READS, MarketFrames, clipped, read_market
-from assets.stage import Stage, frame_of
+from assets.stage import RESEARCH, Stage, frame_of
 from delta import Commit, Lake, pin
 from delta.contracts import Candidates, Regimes, Signals
 from resources.calendar import session_closes
@@ -15,8 +15,6 @@ from trading.history import select
 from trading.regime import regimes
 from trading.strategies.base import Strategy
 from trading.strategies.registry import load
-
-STEP = "research"
 
 
 def research(lake: Lake, book: BookConfig, first: date, last: date, run_id: str) -> dict[str, Commit]:
@@ -35,7 +33,7 @@ def research(lake: Lake, book: BookConfig, first: date, last: date, run_id: str)
     window = clipped(book, first, last)
     if window is None:
         return {}
-    stage = Stage(lake, run_id, STEP, pin(lake, MARKET_READS), book)
+    stage = Stage(lake, run_id, RESEARCH, pin(lake, MARKET_READS), book)
     frames = research_frames(book, read_market(stage.pins, book, window[1]), *window)
     scope = {"book": book.name, "session": window}
     for table in (Candidates, Signals, Regimes):

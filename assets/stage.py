@@ -16,6 +16,10 @@ from trading.book import BookConfig, config_hash
 
 CODE_VERSION = version("deltadesk")
 
+RESEARCH = "research"
+BACKFILL, SESSION = "desk/backfill", "desk/session"
+"""Steps in the manifest; a session is decided by a backfill with simulated fills, or by the schedule."""
+
 
 @dataclass
 class Stage:

@@ -16,6 +16,7 @@ _SENTENCES = {
     "correlation": "{figure} correlated positions already, limit {limit}",
     "second_position": "already held",
     "cash": "cash would fall to {figure}",
+    "price": "no price",
     "candidate_list": "not on the candidate list of {limit}",
 }
 

@@ -1,204 +1,172 @@
-"""A synthetic market of any size, the same for the same seed: prices, corporate actions, sectors.
+"""Made-up market data of any size for benchmarks: geometric random walks with sectors and volume.
 
-Returns are a market factor, a sector factor and noise, so that the correlation gate has something to find;
-volume surges on large moves. Raw prices are in cents and fall on the ex dates of splits and dividends.
+Deterministic in its arguments. Run as a program it prints how long it takes:
+``python benchmarks/synthetic.py 500 2520``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+import sys
+import time
+from datetime import date
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from delta import Lake, Provenance, write
-from delta.contracts import Bars, CorporateActions, Instruments, Sessions
-from resources.calendar import sessions
+from delta.contracts import CorporateActions, Instruments
 
-CALENDAR = "XNYS"
-LAST = date(2019, 12, 31)
 SECTORS = (
-    "communication",
-    "consumer",
-    "energy",
-    "financials",
-    "health",
-    "industrials",
-    "materials",
-    "property",
-    "staples",
-    "technology",
-    "utilities",
+    "Energy",
+    "Materials",
+    "Industrials",
+    "Consumer Discretionary",
+    "Consumer Staples",
+    "Health Care",
+    "Financials",
+    "Information Technology",
+    "Communication Services",
+    "Utilities",
+    "Real Estate",
 )
-FIELDS = ("open", "high", "low", "close", "volume")
-BLOCK = 252
-"""Sessions written to the lake in one commit."""
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Market:
-    """Prices of N symbols over T sessions.
-
-    Attributes
-    ----------
-    sessions : DataFrame
-        Rows of the table ``sessions``.
-    open, high, low, close, volume : arrays, shape (T, N)
-        Raw prices and units.
-    splits, dividends : arrays, shape (T, N)
-        New shares per old on the ex date (1 on other days), cash per share (0 on other days).
-    """
-
-    symbols: tuple[str, ...]
-    sessions: pl.DataFrame
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    splits: Floats
-    dividends: Floats
+START = date(2000, 1, 3)
+BLOCK = 256
+"""Symbols made at a time, so that the working arrays stay small."""
+MARKET, SECTOR, OWN = 0.008, 0.006, 0.014
+"""Daily deviations of the parts that a symbol's return is made of."""
+DIVIDEND_EVERY = 63
 
 
-def market(symbols: int, length: int, *, seed: int = 7, last: date = LAST) -> Market:
-    """Make a market of ``symbols`` names over the ``length`` sessions up to ``last``."""
-    random = np.random.default_rng(seed)
-    calendar = sessions(CALENDAR, last - timedelta(days=length * 3 // 2 + 30), last).tail(length)
-    sector = np.arange(symbols) % len(SECTORS)
-    moves = random.normal(0.0, 0.013, (length, symbols))
-    moves += random.normal(0.0003, 0.007, (length, 1)) * random.uniform(0.6, 1.4, symbols)
-    moves += random.normal(0.0, 0.006, (length, len(SECTORS)))[:, sector]
-    splits = np.where(random.random((length, symbols)) < 0.04 / 252, 2.0, 1.0)
-    splits[0] = 1.0
-    close = np.cumsum(moves, axis=0)
-    close -= np.log(np.cumprod(splits, axis=0))
-    np.exp(close, out=close)
-    close *= random.uniform(20.0, 200.0, symbols)
-    np.round(np.maximum(close, 0.05, out=close), 2, out=close)
-    payer = random.random(symbols) < 0.6
-    quarter = (np.arange(length)[:, None] + random.integers(0, 63, symbols)) % 63 == 62
-    dividends = np.where(quarter & payer & (splits == 1.0), np.round(close * 0.004, 2), 0.0)
-    opened = np.round(close * np.exp(random.normal(0.0, 0.006, close.shape) - moves * 0.4), 2)
-    np.maximum(opened, 0.05, out=opened)
-    reach = np.abs(random.normal(0.0, 0.007, close.shape))
-    high = np.round(np.maximum(opened, close) * (1.0 + reach), 2)
-    low = np.round(np.minimum(opened, close) * (1.0 - reach[::-1]), 2)
-    np.maximum(low, 0.01, out=low)
-    volume = random.lognormal(0.0, 0.35, close.shape) * (1.0 + 18.0 * np.abs(moves))
-    volume = np.round(volume * random.uniform(2e5, 5e6, symbols))
-    names = tuple(f"S{index:05d}" for index in range(symbols))
-    return Market(names, calendar, opened, high, low, close, volume, splits, dividends)
+def weekdays(count: int, start: date = START) -> pl.Series:
+    """Monday to Friday, holidays ignored."""
+    first = np.datetime64(start, "D")
+    days = np.busday_offset(first, np.arange(count), roll="forward")
+    return pl.Series("session", days.astype("datetime64[D]"))
 
 
-def instruments(made: Market) -> pl.DataFrame:
-    """Rows of the table ``instruments``."""
-    count = len(made.symbols)
-    first: datetime = made.sessions["closes_at"][0]
-    return _conformed(
-        pl.DataFrame(
-            {
-                "symbol": made.symbols,
-                "ticker": made.symbols,
-                "sector": [SECTORS[index % len(SECTORS)] for index in range(count)],
-            }
-        ).with_columns(
-            asset_class=pl.lit("stock"),
-            exchange=pl.lit(CALENDAR),
-            calendar=pl.lit(CALENDAR),
-            currency=pl.lit("USD"),
-            market_cap=pl.lit(None),
-            multiplier=pl.lit(1.0),
-            valid_from=pl.lit(made.sessions["session"][0]),
-            valid_to=pl.lit(None),
-            predecessor=pl.lit(None),
-            source=pl.lit("synthetic"),
-            known_at=pl.lit(first),
-        ),
-        Instruments,
-    )
+def names(count: int) -> list[str]:
+    """Symbols ``S00000`` onwards, sorted."""
+    return [f"S{i:05d}" for i in range(count)]
 
 
-def corporate_actions(made: Market) -> pl.DataFrame:
-    """Rows of the table ``corporate_actions``."""
-    parts = []
-    for action, values, usual in (("split", made.splits, 1.0), ("cash_dividend", made.dividends, 0.0)):
-        days, names = np.nonzero(values != usual)
-        parts.append(
-            pl.DataFrame(
-                {
-                    "symbol": pl.Series(made.symbols, dtype=pl.String).gather(names),
-                    "ex_date": made.sessions["session"].gather(days),
-                    "known_at": made.sessions["closes_at"].gather(days),
-                    "value": values[days, names],
-                }
-            ).with_columns(action=pl.lit(action))
-        )
-    return _conformed(
-        pl.concat(parts).with_columns(
-            pay_date=pl.when(pl.col("action") == "cash_dividend").then(
-                pl.col("ex_date") + timedelta(days=14)
-            ),
-            new_symbol=pl.lit(None),
-            currency=pl.lit("USD"),
-            source=pl.lit("synthetic"),
-        ),
-        CorporateActions,
-    )
-
-
-def bars(made: Market, first: int, end: int, known_at: datetime | None = None) -> pl.DataFrame:
-    """Rows of the table ``bars`` of the sessions ``first:end``, by session and symbol.
+def synthetic(symbols: int, sessions: int, seed: int = 7) -> pl.DataFrame:
+    """Daily bars of ``symbols x sessions``, one symbol after the other.
 
     Parameters
     ----------
-    known_at : datetime, optional
-        When the desk learned them; the close of the last of these sessions by default, as if they had
-        been fetched in one go.
+    symbols, sessions : int
+        Size.
+    seed : int
+        Same seed, same bars.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``symbol, session, open, high, low, close, volume``: raw, without splits; prices to the cent and
+        above 1, volume in whole units.
     """
-    count, days = len(made.symbols), made.sessions[first:end]
-    session = np.repeat(np.arange(days.height), count)
-    symbol = np.tile(np.arange(count), days.height)
-    return _conformed(
-        pl.DataFrame(
-            {
-                "symbol": pl.Series(made.symbols, dtype=pl.String).gather(symbol),
-                "session": days["session"].gather(session),
-                "closes_at": days["closes_at"].gather(session),
-                **{name: getattr(made, name)[first:end].reshape(-1) for name in FIELDS},
-            }
-        ).with_columns(
-            timeframe=pl.lit("1d"),
-            source=pl.lit("synthetic"),
-            known_at=pl.lit(known_at or days["closes_at"][-1]),
-            flags=pl.lit([], pl.List(pl.String)),
-        ),
-        Bars,
+    generator = np.random.default_rng(seed)
+    days = weekdays(sessions)
+    market = generator.normal(0.0005, MARKET, sessions).astype(np.float32)
+    sectors = generator.normal(0, SECTOR, (len(SECTORS), sessions)).astype(np.float32)
+    values = {name: np.empty((symbols, sessions)) for name in ("open", "high", "low", "close", "volume")}
+    for start in range(0, symbols, BLOCK):
+        rows = slice(start, min(start + BLOCK, symbols))
+        _fill(values, rows, generator, market + sectors[np.arange(rows.start, rows.stop) % len(SECTORS)])
+    code = np.repeat(np.arange(symbols, dtype=np.uint32), sessions)
+    return pl.DataFrame(
+        {
+            "symbol": pl.Series(names(symbols)).gather(code),
+            "session": pl.concat([days] * symbols),
+            **{name: array.ravel() for name, array in values.items()},
+        }
     )
 
 
-def blocks(length: int, block: int = BLOCK) -> Iterator[tuple[int, int]]:
-    """Bounds of the blocks of sessions that are written together."""
-    for first in range(0, length, block):
-        yield first, min(first + block, length)
+def described(symbols: int, start: date = START) -> pl.DataFrame:
+    """Instruments of the bars: the sector of symbol i is ``SECTORS[i % 11]``."""
+    rows = [
+        (
+            name,
+            name,
+            "stock",
+            "XNYS",
+            "XNYS",
+            "USD",
+            SECTORS[i % len(SECTORS)],
+            None,
+            1.0,
+            start,
+            None,
+            None,
+            "made",
+        )
+        for i, name in enumerate(names(symbols))
+    ]
+    schema = {name: dtype for name, dtype in Instruments.schema().items() if name != "known_at"}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def fill(lake: Lake, made: Market, end: int | None = None) -> int:
-    """Write a market, up to the session at ``end``, to an empty lake; returns the number of bars."""
-    by = Provenance("synthetic", "benchmarks", "0")
-    length = made.sessions.height if end is None else end
-    last = made.sessions["session"][length - 1]
-    write(lake, Instruments, instruments(made), None, by)
-    write(lake, CorporateActions, corporate_actions(made).filter(pl.col("ex_date") <= last), None, by)
-    write(lake, Sessions, made.sessions.head(length), {"calendar": CALENDAR}, by)
-    return sum(write(lake, Bars, bars(made, a, b), None, by).rows for a, b in blocks(length))
+def with_actions(bars: pl.DataFrame, seed: int = 7) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Make some symbols split and pay: the raw bars after it, and the corporate actions.
+
+    Every seventh symbol splits 2 for 1 half way, every third pays a quarterly dividend of half a percent.
+    """
+    sizes = bars.group_by("symbol", maintain_order=True).len()
+    symbols, sessions = sizes["symbol"], int(sizes["len"][0])
+    days = bars["session"].head(sessions)
+    half = sessions // 2
+    number = np.repeat(np.arange(len(symbols)), sessions)
+    after = (number % 7 == seed % 7) & (np.tile(np.arange(sessions), len(symbols)) >= half)
+    factor = pl.Series(np.where(after, 2.0, 1.0))
+    prices = [(pl.col(name) / factor).round(4) for name in ("open", "high", "low", "close")]
+    raw = bars.with_columns(*prices, volume=pl.col("volume") * factor)
+    rows: list[tuple[str, date, str, float]] = []
+    close = raw["close"].to_numpy().reshape(len(symbols), sessions)
+    for i, symbol in enumerate(symbols):
+        if i % 7 == seed % 7:
+            rows.append((symbol, days[half], "split", 2.0))
+        if i % 3 == 0:
+            paid = range(DIVIDEND_EVERY, sessions, DIVIDEND_EVERY)
+            rows.extend(
+                (symbol, days[t], "cash_dividend", round(close[i, t - 1] * 0.005 + 0.01, 2)) for t in paid
+            )
+    whole = [(symbol, day, action, value, None, None, "USD", "made") for symbol, day, action, value in rows]
+    schema = {name: dtype for name, dtype in CorporateActions.schema().items() if name != "known_at"}
+    return raw, pl.DataFrame(whole, schema=schema, orient="row")
 
 
-def _conformed(
-    frame: pl.DataFrame, table: type[Bars] | type[CorporateActions] | type[Instruments]
-) -> pl.DataFrame:
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in table.schema().items())
+def _fill(
+    values: dict[str, NDArray[np.float64]],
+    rows: slice,
+    generator: np.random.Generator,
+    common: NDArray[np.float32],
+) -> None:
+    """Prices and volume of one block of symbols."""
+    shape = common.shape
+    own = generator.standard_normal(shape, dtype=np.float32) * np.float32(OWN)
+    path = np.cumsum(common + own - np.float32(0.5 * OWN**2), axis=1, dtype=np.float64)
+    close = np.exp(np.log(generator.uniform(8, 200, (shape[0], 1))) + path)
+    np.clip(np.round(close, 2), 1.0, None, out=close)
+    gap = generator.standard_normal(shape, dtype=np.float32) * np.float32(0.004)
+    opening = np.empty_like(close)
+    opening[:, 0] = close[:, 0]
+    np.clip(np.round(close[:, :-1] * (1 + gap[:, 1:]), 2), 1.0, None, out=opening[:, 1:])
+    reach = np.abs(gap) + np.abs(own) * np.float32(0.5)
+    values["open"][rows], values["close"][rows] = opening, close
+    values["high"][rows] = np.round(np.maximum(opening, close) * (1 + reach), 2)
+    np.maximum(np.round(np.minimum(opening, close) * (1 - reach), 2), 0.01, out=values["low"][rows])
+    busy = np.exp(generator.uniform(11, 16, (shape[0], 1))) * (0.5 + 30 * np.abs(own))
+    values["volume"][rows] = np.floor(busy) + 100
+
+
+def main() -> None:
+    """Print size and time."""
+    symbols, sessions = int(sys.argv[1]), int(sys.argv[2])
+    start = time.perf_counter()
+    bars = synthetic(symbols, sessions)
+    print(f"{bars.height} bars in {time.perf_counter() - start:.2f} s, {bars.estimated_size('mb'):.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from resources.gateway.broker import Broker
 from resources.gateway.clock import SimulatedClock
 from resources.gateway.matching import SessionWork, release
-from resources.gateway.placing import finish_at_once, meet_market
+from resources.gateway.placing import cancel_groups, finish_at_once, meet_market
 from resources.gateway.prices import Hours
 from resources.gateway.ticket import Ticket
 from resources.gateway.times import read_time
@@ -109,7 +109,7 @@ def _finish(
             _close_of(broker, ticket, bars[ticket.symbol])
     day.end(bars.get)
     broker.settle(day, active, {"close": hours.closes_at})
-    finish_at_once(broker, active)
+    cancel_groups(broker, active)
     broker.account_changed = True
 
 

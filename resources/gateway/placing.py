@@ -94,14 +94,16 @@ def meet_market(broker: Broker, tickets: list[Ticket]) -> None:
 
 
 def finish_at_once(broker: Broker, tickets: list[Ticket]) -> None:
-    """Cancel what is left of immediate orders, and of groups that a partial fill cancels whole."""
-    rest = [
-        t
-        for t in tickets
-        if not t.done and not t.waits and t.work.live and t.work.time_in_force in {"ioc", "fok"}
-    ]
+    """Cancel what is left of immediate orders that met a price, and of groups they were in."""
+    immediate = [ticket for ticket in tickets if ticket.work.time_in_force in {"ioc", "fok"}]
+    rest = [ticket for ticket in immediate if not ticket.done and not ticket.waits and ticket.work.live]
     if rest:
         broker.cancel_tickets(rest, "immediate order: the rest")
+    cancel_groups(broker, tickets)
+
+
+def cancel_groups(broker: Broker, tickets: list[Ticket]) -> None:
+    """Cancel the other orders of groups that any fill cancels whole."""
     for ticket in tickets:
         if ticket.filled and ticket.order.get("ocaType") == 1 and ticket.order.get("ocaGroup"):
             others = broker.book.group(ticket)

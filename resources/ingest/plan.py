@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 import polars as pl
 
@@ -111,6 +112,7 @@ def requests(
 ) -> list[Request]:
     """Requests of one symbol each, in the order of the symbols."""
     planned: list[Request] = []
+    final = _final(instruments)
     for symbol in dict.fromkeys(request.symbols):
         last = last_sessions[chosen[symbol]]
         have = known.get(symbol)
@@ -120,16 +122,18 @@ def requests(
             spans = [(max(request.first, _overlap(chosen[symbol], have.last, last)), last)]
             if _begins_late(symbol, have, request.first, instruments):
                 spans.insert(0, (request.first, min(have.first - timedelta(days=1), last)))
-        final = _final(symbol, instruments)
+        end_of_listing = final.get(symbol, date.max)
         planned.extend(
             Request((symbol,), start, end, request.timeframe)
             for start, end in spans
-            if start <= end and (final is None or start <= final or have is None)
+            if start <= end and (start <= end_of_listing or have is None)
         )
     return planned
 
 
+@lru_cache(maxsize=256)
 def _overlap(calendar: str, known_last: date, last: date) -> date:
+    """First session of the overlap."""
     back = timedelta(days=OVERLAP * 2 + 10)
     known = sessions(calendar, known_last - back, min(known_last, last))["session"]
     return known[-OVERLAP] if len(known) >= OVERLAP else known_last
@@ -148,13 +152,12 @@ def _begins_late(symbol: str, have: Known, first: date, instruments: pl.DataFram
     return bool(have.first > start + SLACK)
 
 
-def _final(symbol: str, instruments: pl.DataFrame) -> date | None:
-    """Last session of a delisted instrument."""
-    periods = instruments.filter(pl.col("symbol") == symbol)["valid_to"]
-    if periods.is_empty() or periods.null_count():
-        return None
-    last: date = periods.sort()[-1]
-    return last
+def _final(instruments: pl.DataFrame) -> dict[str, date]:
+    """Last session of the delisted instruments."""
+    periods = instruments.group_by("symbol").agg(
+        pl.col("valid_to").max(), lasts=pl.col("valid_to").is_null().any()
+    )
+    return dict(periods.filter(pl.col("lasts").not_()).select("symbol", "valid_to").iter_rows())
 
 
 def _extent(lake: Lake, symbols: list[str], timeframe: str, where: pl.Expr) -> dict[str, Known]:

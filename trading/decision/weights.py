@@ -18,74 +18,63 @@ ROUNDING = 0.01
 def rebalance(desk: Desk, strategy: str, targets: Sequence[Signal]) -> None:
     """Bring a strategy's holdings to the weights it asks for; what it holds and does not name is sold.
 
-    Sells come first, so that their proceeds pay for the buys. Increases pass the gates of the portfolio
-    (daily loss, positions, exposure, sector, cash); a floor on the size of one entry and the ban on a
-    second position make no sense for a weight.
+    Reductions come first, so that their proceeds pay for the increases. Increases pass the gates of the
+    portfolio (daily loss, positions, exposure, sector, cash); a floor on the size of one entry and the ban
+    on a second position make no sense for a weight. A name without a bar in the session is left alone, and
+    so is one that is being sold already.
     """
     held = {symbol: p for (owner, symbol), p in desk.state.ledger.positions.items() if owner == strategy}
+    leaving = {o.symbol for o in desk.state.working if o.strategy == strategy and o.purpose == "exit"}
     named = {signal.symbol for signal in targets}
-    equity = desk.account.equity * desk.policy.strategies[strategy].share - ROUNDING * (
-        len(named) + len(held)
-    )
-    buys: list[tuple[Signal, float, float]] = []
+    share = desk.policy.strategies[strategy].share
+    equity = desk.account.equity * share - ROUNDING * (len(named) + len(held))
     for symbol, position in held.items():
-        if symbol not in named:
-            side: Side = "SELL" if position.quantity > 0 else "BUY"
-            sell(
-                desk,
-                (strategy, symbol),
-                "exit",
-                side,
-                abs(position.quantity),
-                "not in the target",
-                position.price,
-            )
+        if symbol not in named and symbol not in leaving:
+            reduce(desk, (strategy, symbol), -position.quantity, "not in the target", position.price)
+    increases: list[tuple[Signal, float, float]] = []
     for signal in targets:
         bar = desk.day.prices.bar(desk.day.index, signal.symbol)
-        if bar is None or signal.weight is None:
+        if bar is None or signal.weight is None or signal.symbol in leaving:
             continue
-        instrument = desk.instrument(signal.symbol)
-        target = weight_quantity(
-            desk.policy.book.sizing,
-            equity=equity,
-            weight=signal.weight,
-            price=bar.close,
-            asset_class=instrument.asset_class,
-            multiplier=instrument.multiplier,
-        )
-        position = held.get(signal.symbol)
-        have = position.quantity if position else 0.0
-        delta = target - have
-        if not trades_whole_units(desk.policy.book.sizing, instrument.asset_class):
-            delta = round(delta, 8)
-        if delta == 0:
-            continue
-        if have * delta < 0 and abs(target) <= abs(have):
-            purpose = "exit" if target == 0 else "rebalance"
-            sell(
-                desk,
-                (strategy, signal.symbol),
-                purpose,
-                "SELL" if delta < 0 else "BUY",
-                abs(delta),
-                signal.reason,
-                bar.close,
-            )
-        else:
-            buys.append((signal, delta, bar.close))
-    for signal, delta, price in buys:
+        owned = held.get(signal.symbol)
+        have = owned.quantity if owned is not None else 0.0
+        delta = change_wanted(desk, signal, have, equity, bar.close)
+        if have * delta < 0 and have * (have + delta) >= 0:
+            reduce(desk, (strategy, signal.symbol), delta, signal.reason, bar.close)
+        elif delta:
+            increases.append((signal, delta, bar.close))
+    for signal, delta, price in increases:
         increase(desk, signal, delta, price, new=signal.symbol not in held)
 
 
-def sell(desk: Desk, key: Key, purpose: str, side: Side, quantity: float, reason: str, price: float) -> None:
-    """Reduce a position and count its proceeds, less estimated costs."""
+def change_wanted(desk: Desk, signal: Signal, have: float, equity: float, price: float) -> float:
+    """Units between what is held and what a weight asks for."""
+    instrument = desk.instrument(signal.symbol)
+    sizing = desk.policy.book.sizing
+    target = weight_quantity(
+        sizing,
+        equity=equity,
+        weight=signal.weight or 0.0,
+        price=price,
+        asset_class=instrument.asset_class,
+        multiplier=instrument.multiplier,
+    )
+    delta = target - have
+    return delta if trades_whole_units(sizing, instrument.asset_class) else round(delta, 8)
+
+
+def reduce(desk: Desk, key: Key, delta: float, reason: str, price: float) -> None:
+    """Sell of a position, or all of it, and count the proceeds less estimated costs."""
     instrument = desk.instrument(key[1])
+    side: Side = "SELL" if delta < 0 else "BUY"
+    quantity = abs(delta)
     value = quantity * price * instrument.multiplier
     costs = estimate(desk, key[1], instrument, side, quantity)
     desk.account.add(key[1], -value, instrument.sector, costs + (-value if side == "SELL" else value))
+    closes = abs(desk.state.ledger.positions[key].quantity + delta) == 0
     if abs(desk.account.values.get(key[1], 0.0)) < ROUNDING:
         desk.account.values.pop(key[1], None)
-    place(desk, key, purpose, side, quantity, reason, price)
+    place(desk, key, "exit" if closes else "rebalance", side, quantity, reason, price)
 
 
 def increase(desk: Desk, signal: Signal, delta: float, price: float, *, new: bool) -> None:

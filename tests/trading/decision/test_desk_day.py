@@ -240,3 +240,26 @@ def test_state_is_exact_through_json():
     state = new_state(100_000.0)
     desk.walk(state, 0, 3)
     assert to_json(from_json(to_json(state))) == to_json(state)
+
+
+def test_a_weight_of_the_other_sign_passes_the_gates_like_an_entry():
+    signals = [signal(0, "A", "TARGET", weight=0.5), signal(2, "A", "TARGET", weight=-0.25)]
+    config = book(risk={**book().risk.model_dump(), "max_portfolio_exposure": 0.6})
+    frames = Desk({"A": flat(100, 5)}, signals, config=config).frames()
+    turned = frames["orders"].filter(pl.col("session") == day(2)).row(0, named=True)
+    assert (turned["side"], turned["purpose"], turned["status"]) == ("SELL", "rebalance", "rejected")
+    assert "portfolio_exposure" in turned["gates"]
+
+
+def test_a_name_that_is_being_sold_is_not_sold_again():
+    """Without a bar the exit cannot fill; the next rebalancing must not add another."""
+    candles = {"A": [*flat(100, 3), None, None, *flat(100, 2)], "B": flat(50, 7)}
+    signals = [
+        signal(0, "A", "TARGET", weight=0.5),
+        signal(2, "B", "TARGET", weight=0.5),
+        signal(3, "B", "TARGET", weight=0.5),
+    ]
+    frames = Desk(candles, signals).frames()
+    sold = frames["fills"].filter(pl.col("symbol") == "A", pl.col("side") == "SELL")
+    assert sold.select("session", "quantity").rows() == [(day(5), 499.0)]
+    assert frames["positions"].filter(pl.col("quantity") < 0).is_empty()

@@ -14,6 +14,7 @@ from resources.gateway.ticket import Ticket
 from resources.gateway.times import read_time
 from resources.gateway.waiting import adjust, due, to_be_cancelled, trail, wake
 from trading.matching import better, stop_reached
+from trading.matching.prices import reaches
 from trading.orders import Bar
 
 POINTS = 12
@@ -82,7 +83,7 @@ def replay(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours)
     active = broker.book.active()
     waiting = [ticket for ticket in active if ticket.waits]
     day = SessionWork(broker.costs, active, session)
-    for symbol, bar in _touched(active, bars):
+    for symbol, bar in _touched(active, bars).items():
         day.trade([t for t in active if t.symbol == symbol and not t.waits], symbol, bar)
     times = {"open": hours.opens_at, "intraday": hours.middle, "close": hours.closes_at}
     broker.settle(day, active, times)
@@ -211,9 +212,16 @@ def _wake_all(broker: Broker, bars: Mapping[str, Bar] | None) -> list[Ticket]:
     return woken
 
 
-def _touched(active: Iterable[Ticket], bars: Mapping[str, Bar]) -> list[tuple[str, Bar]]:
-    symbols = dict.fromkeys(ticket.symbol for ticket in active if ticket.work.live and not ticket.waits)
-    return [(symbol, bars[symbol]) for symbol in symbols if symbol in bars and bars[symbol].volume > 0]
+def _touched(active: Iterable[Ticket], bars: Mapping[str, Bar]) -> dict[str, Bar]:
+    """Symbols in which an order may trade, in the order in which a backtest works them."""
+    touched: dict[str, Bar] = {}
+    for ticket in active:
+        bar = bars.get(ticket.symbol)
+        if bar is None or ticket.waits or ticket.symbol in touched or not ticket.work.live:
+            continue
+        if bar.volume > 0.0 and reaches(ticket.work, bar):
+            touched[ticket.symbol] = bar
+    return touched
 
 
 def _concerned(broker: Broker, symbol: str) -> list[str]:

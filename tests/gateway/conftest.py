@@ -30,10 +30,15 @@ class Desk:
         self.gateway = gateway
         self.clients: list[IB] = []
 
-    async def do(self, command: str, **arguments: Any) -> dict[str, Any]:
+    async def script(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Carry out a control command, which must succeed."""
         answer = await self.gateway.control.carry_out({"command": command, **arguments})
         assert answer["ok"], answer
+        return answer
+
+    async def do(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """Carry out a control command and wait until every client knows of it."""
+        answer = await self.script(command, **arguments)
         for client in self.clients:
             if client.isConnected():
                 await self.settle(client)

@@ -12,7 +12,8 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -211,34 +212,11 @@ class Client:
     def _ask(self, asked: Asked, query: dict[str, str]) -> bytes:
         if self.key is not None:
             self.key.read(self.provider)
-        try:
-            for attempt in stamina.retry_context(
-                on=self._wait,
-                attempts=self.settings.attempts,
-                timeout=None,
-                wait_initial=self.settings.backoff,
-                wait_max=self.settings.longest_wait,
-                wait_jitter=self.settings.backoff,
-            ):
-                with attempt:
-                    return self._once(asked, query)
-        except AgainError as failure:
-            raise failure.error from None
-        raise AssertionError("the attempts end in an answer or an error")
-
-    def _wait(self, failure: Exception) -> bool | float:
-        if not isinstance(failure, AgainError):
-            return False
-        if failure.wait is None:
-            return True
-        return failure.wait if failure.wait <= self.settings.longest_wait else False
+        return repeated(self.settings, lambda: self._once(asked, query))
 
     def _once(self, asked: Asked, query: dict[str, str]) -> bytes:
-        gate = _gate(self.settings.base_url, self.pace, self.at_once)
-        if gate.limiter is not None and not gate.limiter.try_acquire(self.provider, timeout=gate.patience):
-            raise RateLimited(self.provider, "its pace is used up", symbol=asked.symbol, remedy=LATER)
         try:
-            with gate.slots:
+            with paced(asked, self.settings.base_url, self.pace, self.at_once):
                 status, headers, body = self._receive(asked.url, query)
         except httpx2.TimeoutException:
             raise AgainError(asked.unreachable(f"no answer in {self.settings.timeout:g} s")) from None
@@ -288,6 +266,56 @@ class Client:
                     follow_redirects=False,
                 )
             return self._http
+
+
+def repeated(settings: HttpSettings, once: Callable[[], T]) -> T:
+    """Result of a call that may fail for a while.
+
+    Parameters
+    ----------
+    settings : HttpSettings
+        Number of attempts and the waits between them.
+    once : callable
+        One attempt; raises :class:`AgainError` where another one may help.
+    """
+
+    def wait(failure: Exception) -> bool | float:
+        if not isinstance(failure, AgainError):
+            return False
+        if failure.wait is None:
+            return True
+        return failure.wait if failure.wait <= settings.longest_wait else False
+
+    try:
+        for attempt in stamina.retry_context(
+            on=wait,
+            attempts=settings.attempts,
+            timeout=None,
+            wait_initial=settings.backoff,
+            wait_max=settings.longest_wait,
+            wait_jitter=settings.backoff,
+        ):
+            with attempt:
+                return once()
+    except AgainError as failure:
+        raise failure.error from None
+    raise AssertionError("the attempts end in an answer or an error")
+
+
+@contextmanager
+def paced(asked: Asked, base_url: str, pace: tuple[Pace, ...], at_once: int) -> Iterator[None]:
+    """A turn at a service, shared by all that speak to its address within the process.
+
+    Raises
+    ------
+    RateLimited
+        When there is no turn within twice the longest window of the pace.
+    """
+    gate = _gate(base_url, pace, at_once)
+    if gate.limiter is not None and not gate.limiter.try_acquire(asked.provider, timeout=gate.patience):
+        raise RateLimited(asked.provider, "its pace is used up", symbol=asked.symbol, remedy=LATER)
+    with gate.slots:
+        yield
 
 
 class HttpProvider:

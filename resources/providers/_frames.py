@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -17,6 +19,7 @@ from resources.providers.base import (
     Answer,
     NoData,
     Request,
+    Unsupported,
 )
 
 RATES = pl.Schema({name: dtype for name, dtype in Rates.schema().items() if name != "known_at"})
@@ -98,21 +101,24 @@ def intraday(
         Constant columns of the result.
     trading_calendar : str
         Calendar; a session is the date in its time zone, and a bar ends with its session at the latest.
+        Where sessions follow each other without a break, a bar that spans two belongs to the one it ends
+        in, so that no session knows what came after it.
     """
     if frame.is_empty():
         return BARS.to_frame()
     zone = time_zone(trading_calendar)
+    ends = pl.col("starts_at") + SPANS[timeframe]
+    belongs = ends - timedelta(microseconds=1) if trading_calendar == ALL_DAY else pl.col("starts_at")
     framed = frame.with_columns(
-        pl.col("starts_at").dt.convert_time_zone(zone).dt.date().alias("session"),
-        (pl.col("starts_at") + SPANS[timeframe]).alias("closes_at"),
+        belongs.dt.convert_time_zone(zone).dt.date().alias("session"), ends.alias("closes_at")
     )
     if trading_calendar != ALL_DAY:
         first, last = framed["session"].min(), framed["session"].max()
-        ends = calendar.sessions(trading_calendar, first, last).select("session", ends_at="closes_at")  # type: ignore[arg-type]
+        hours = calendar.sessions(trading_calendar, first, last).select("session", ends_at="closes_at")  # type: ignore[arg-type]
         capped = pl.when(pl.col("starts_at") < pl.col("ends_at")).then(
             pl.min_horizontal("closes_at", "ends_at")
         )
-        framed = framed.join(ends, on="session", how="left", maintain_order="left").with_columns(
+        framed = framed.join(hours, on="session", how="left", maintain_order="left").with_columns(
             capped.otherwise(pl.col("closes_at")).alias("closes_at")
         )
     return _columns(framed, symbol, timeframe, source)
@@ -127,6 +133,17 @@ def time_zone(trading_calendar: str) -> str:
 
     zone = known.get_calendar(trading_calendar, start="2024-01-01", end="2024-02-01").tz
     return str(ZoneInfo(str(zone)))
+
+
+def regular(frame: pl.DataFrame, trading_calendar: str) -> pl.DataFrame:
+    """Rows whose ``starts_at`` lies within a session of a calendar: no trading before or after hours."""
+    if frame.is_empty() or trading_calendar == ALL_DAY:
+        return frame
+    days = frame["starts_at"].dt.convert_time_zone(time_zone(trading_calendar)).dt.date()
+    hours = calendar.sessions(trading_calendar, days.min(), days.max())  # type: ignore[arg-type]
+    placed = frame.with_columns(days.alias("session")).join(hours, on="session", maintain_order="left")
+    inside = (pl.col("starts_at") >= pl.col("opens_at")) & (pl.col("starts_at") < pl.col("closes_at"))
+    return placed.filter(inside).select(frame.columns)
 
 
 def within(bars: pl.DataFrame, request: Request, at: datetime) -> pl.DataFrame:
@@ -202,6 +219,21 @@ def actions(
     if kind is not None:
         constants.append(pl.lit(kind).alias("action"))
     return frame.with_columns(constants).pipe(filled, CORPORATE_ACTIONS)
+
+
+def optional(module: str, provider: str, package: str, name: str) -> Any:
+    """A module of an optional package.
+
+    Raises
+    ------
+    Unsupported
+        When the package is not installed; names the extra that brings it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        remedy = f"install it with the extra: pip install 'deltadesk[{name}]'"
+        raise Unsupported(provider, f"the package {package} is not installed", remedy=remedy) from None
 
 
 def joined(answers: list[Answer]) -> Answer:

@@ -73,7 +73,9 @@ class Binance(HttpProvider):
     def _one(self, symbol: str, request: Request) -> Answer:
         at = _frames.now()
         pair = re.sub(r"[-/]", "", self.ticker(symbol)).upper()
-        start = datetime.combine(request.first, datetime.min.time(), UTC)
+        # A week belongs to the session it ends in and begins up to six days before.
+        before = max(_frames.SPANS[request.timeframe] - timedelta(days=1), timedelta(0))
+        start = datetime.combine(request.first, datetime.min.time(), UTC) - before
         end = datetime.combine(request.last, datetime.min.time(), UTC) + timedelta(days=1)
         pages = []
         while start < end:

@@ -178,7 +178,8 @@ class Deribit(HttpProvider):
 
     def _one(self, symbol: str, request: Request) -> Answer:
         at, step = _frames.now(), _frames.SPANS[request.timeframe]
-        start = datetime.combine(request.first, datetime.min.time(), UTC)
+        # Its days begin at eight in the morning, so that the first session's bar begins the day before.
+        start = datetime.combine(request.first, datetime.min.time(), UTC) - step
         end = min(datetime.combine(request.last, datetime.min.time(), UTC) + timedelta(days=1), at)
         pages = []
         while start < end:

@@ -92,3 +92,13 @@ def test_several_pairs_in_one_answer(binance, web, recorded):
     heights = bars.group_by("symbol").len().get_column("len")
     assert heights.to_list() == [bars.height // 2] * 2
     assert bars.filter(pl.col("source") != "binance").is_empty()
+
+
+def test_a_week_belongs_to_the_session_it_ends_in(binance, web):
+    monday = int(datetime(2021, 10, 18, tzinfo=UTC).timestamp() * 1000)
+    web.on("/api/v3/klines", [[monday, "1", "2", "0.5", "1.5", "3", monday + 7 * 86_400_000 - 1]])
+    bars = binance.fetch(Request(("BTCUSDT",), date(2021, 10, 24), date(2021, 10, 24), "1w")).bars
+    assert bars.select("session", "closes_at").rows() == [
+        (date(2021, 10, 24), datetime(2021, 10, 25, tzinfo=UTC))
+    ]
+    assert int(web.seen[0].query["startTime"]) == monday

@@ -115,13 +115,15 @@ def test_a_chain_is_bounded(deribit, web, quick):
 
 
 def test_bars_of_a_future(deribit, web, load):
-    answer = deribit.fetch(Request(("BTC-PERPETUAL",), date(2026, 9, 13), date(2026, 9, 20)))
+    answer = deribit.fetch(Request(("BTC-PERPETUAL",), date(2026, 9, 14), date(2026, 9, 21)))
     chart = load("tradingview_chart")
     assert answer.bars.schema == BARS
     for name in ("open", "high", "low", "close", "volume"):
         assert answer.bars[name].to_list() == chart[name], name
-    assert answer.bars["closes_at"].to_list()[0] == datetime(2026, 9, 14, 8, tzinfo=UTC)
+    first = answer.bars.row(0, named=True)
+    assert (first["session"], first["closes_at"]) == (date(2026, 9, 14), datetime(2026, 9, 14, 8, tzinfo=UTC))
     assert web.seen[0].query["resolution"] == "1D"
+    assert web.seen[0].query["start_timestamp"] == str(chart["ticks"][0] - 8 * 3_600_000)
 
 
 def test_long_ranges_come_in_pages(deribit, web):

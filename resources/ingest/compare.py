@@ -85,9 +85,15 @@ def changed_bars(bars: pl.DataFrame, known: pl.DataFrame, now: datetime, *, refe
     corrected = judged.filter("is_corrected")
     _refuse_backdated(corrected, now)
     apart = (pl.col("close") / pl.col("close_known") - 1).abs() > DISAGREEMENT
-    disagree = judged.filter(pl.col("is_other") & apart).with_columns(
-        rule=pl.lit("providers disagree"),
-        reason=pl.format("{} says close {}, {} says {}", "source_known", "close_known", "source", "close"),
+    disagree = (
+        judged.filter(pl.col("is_other") & apart)
+        .rechunk()
+        .with_columns(
+            rule=pl.lit("providers disagree"),
+            reason=pl.format(
+                "{} says close {}, {} says {}", "source_known", "close_known", "source", "close"
+            ),
+        )
     )
     rows = judged.filter(pl.col("is_new") | pl.col("is_corrected")).select(bars.columns)
     return Changes(rows, corrected.height, bars.height - rows.height, disagree.select(WARNINGS.names()))

@@ -309,6 +309,8 @@ def _first_reasons(verdict: Verdict, findings: pl.DataFrame) -> dict[str, str]:
 
 def _written(warnings: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Warnings on the bars that are written; known ones were reported when they came."""
+    if warnings.is_empty():
+        return warnings
     return warnings.join(
         rows, on=["symbol", "timeframe", "closes_at"], how="semi", maintain_order="left"
     ).select(WARNINGS.names())

@@ -104,7 +104,9 @@ def _placed(
         ordinal=pl.int_range(pl.len(), dtype=pl.Int64).over("calendar"),
     )
     return (
-        bars.with_row_index("_line")
+        # Polars' string formatting fails on some columns of several chunks.
+        bars.rechunk()
+        .with_row_index("_line")
         .join(described, on="symbol", how="left", maintain_order="left")
         .join(hours, on=["calendar", "session"], how="left", maintain_order="left")
         .with_columns(now=pl.lit(now, pl.Datetime("us", "UTC")))
@@ -138,7 +140,7 @@ def _series(
         there = _placed(known.select(shared), sessions, instruments, now)
         parts.insert(0, there.with_columns(pl.lit(None, pl.UInt32).alias("_line")))
     rows = pl.concat(parts, how="diagonal").sort("symbol", "closes_at", maintain_order=True)
-    figures = measured(rows, actions)
+    figures = measured(rows, actions).rechunk()
     new = pl.col("_line").is_not_null()
     marked = [
         (

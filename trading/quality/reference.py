@@ -43,6 +43,7 @@ def check_actions(actions: pl.DataFrame, bars: pl.DataFrame) -> tuple[pl.DataFra
             check_sortedness=False,
         )
         .sort("_row")
+        .rechunk()
     )
     value, split = pl.col("value"), pl.col("action") == "split"
     needs_value = pl.col("action").is_in(["split", "spin_off", *CASH])
@@ -85,6 +86,7 @@ def currency_changes(new: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     bad = (
         new.join(usual, on="symbol", how="left", maintain_order="left")
         .filter(pl.col("currency") != pl.col("usual"))
+        .rechunk()
         .with_columns(
             rule=pl.lit("one currency"),
             reason=pl.format("prices in {}, known in {}", "currency", "usual"),

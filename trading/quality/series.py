@@ -17,7 +17,6 @@ SIGMAS = 10.0
 WINDOW, SHORTEST_WINDOW = 60, 20
 LONGEST_GAP = 60
 """Missing sessions after which a series starts anew: nothing is compared across."""
-SERIES = ("symbol", "part")
 QUIET = 0.005
 """Smallest daily deviation assumed, so that a stale series does not make every move a jump."""
 SCALES = (80.0, 125.0)
@@ -50,27 +49,31 @@ def measured(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     actions : polars.DataFrame
         Corporate actions known.
     """
-    parts = bars.with_columns(skipped=pl.col("ordinal").diff().over("symbol") - 1).with_columns(
-        part=(pl.col("skipped") > LONGEST_GAP).fill_null(value=False).cum_sum().over("symbol")
+    same_symbol = pl.col("symbol") == pl.col("symbol").shift(1)
+    skipped = pl.when(same_symbol).then(pl.col("ordinal").diff() - 1)
+    parts = bars.with_columns(skipped=skipped).with_columns(
+        starts=same_symbol.fill_null(value=False).not_()
+        | (pl.col("skipped") > LONGEST_GAP).fill_null(value=False)
     )
-    own = pl.col("close").log().diff().over(SERIES) + pl.col("step")
+    parts = parts.with_columns(series=pl.col("starts").cum_sum())
+    inside = pl.col("starts").not_()
+    own = pl.when(inside).then(pl.col("close").log().diff() + pl.col("step"))
     volume = pl.when(pl.col("volume") > 0).then("volume")
     same = pl.all_horizontal(
-        pl.col(name) == pl.col(name).shift(1).over(SERIES)
-        for name in ("open", "high", "low", "close", "volume")
-    ).fill_null(value=False)
+        pl.col(name) == pl.col(name).shift(1) for name in ("open", "high", "low", "close", "volume")
+    )
     return (
         parts.with_columns(step=pl.Series(_action_steps(parts, actions)))
-        .with_columns(change=own, same=same, idle=pl.col("volume") == 0)
+        .with_columns(change=own, same=(inside & same).fill_null(value=False), idle=pl.col("volume") == 0)
         .with_columns(
             sigma=pl.col("change")
             .rolling_std(WINDOW, min_samples=SHORTEST_WINDOW)
             .shift(1)
-            .over(SERIES)
+            .over("series")
             .clip(lower_bound=QUIET),
             usual_volume=volume.rolling_median(VOLUME_WINDOW, min_samples=VOLUME_WINDOW // 2)
             .shift(1)
-            .over(SERIES),
+            .over("series"),
             repeats=_run("same") + 1,
             idle_run=_run("idle"),
         )
@@ -136,24 +139,17 @@ def _figure(name: str) -> pl.Expr:
 
 
 def _run(flag: str) -> pl.Expr:
-    """Length of the run of true values that ends at each row, 0 where the row is false."""
-    count = pl.col(flag).cast(pl.Int64).cum_sum().over(SERIES)
-    at_false = pl.when(pl.col(flag).not_()).then(count).forward_fill().over(SERIES)
-    return count - at_false.fill_null(0)
+    """Length of the run of true values within a series that ends at each row, 0 where the row is false."""
+    one = pl.col(flag).cast(pl.Int64)
+    count = one.cum_sum()
+    before = pl.when(pl.col("starts")).then(count - one).when(pl.col(flag).not_()).then(count)
+    return count - before.forward_fill()
 
 
 def _action_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> np.ndarray:
-    """Logarithm of the change of the total return factor at each bar, 0 where a series starts."""
-    steps = np.zeros(len(bars))
-    for part in bars["part"].unique().sort():
-        rows = (bars["part"] == part).to_numpy().nonzero()[0]
-        chosen = bars[rows] if len(rows) < len(bars) else bars
-        counts = chosen.group_by("symbol", maintain_order=True).len()
-        offsets = np.concatenate([[0], np.cumsum(counts["len"].to_numpy())]).astype(np.int64)
-        days = chosen["session"].to_physical().to_numpy()
-        close = chosen["close"].to_numpy()
-        factor, _ = forward_factors(tuple(counts["symbol"]), offsets, days, close, actions)
-        step = np.diff(np.log(factor), prepend=0.0)
-        step[offsets[:-1]] = 0.0
-        steps[rows] = step
-    return steps
+    """Logarithm of the change of the total return factor at each bar; meaningless where a symbol starts."""
+    counts = bars.group_by("symbol", maintain_order=True).len()
+    offsets = np.concatenate([[0], np.cumsum(counts["len"].to_numpy())]).astype(np.int64)
+    days = bars["session"].to_physical().to_numpy()
+    factor, _ = forward_factors(tuple(counts["symbol"]), offsets, days, bars["close"].to_numpy(), actions)
+    return np.diff(np.log(factor), prepend=0.0)

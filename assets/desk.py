@@ -118,17 +118,10 @@ def walk_frames(
 ) -> Mapping[str, pl.DataFrame]:
     """Decide the sessions ``first`` to ``last`` from pinned versions; nothing is written."""
     times = session_times(book.calendar, first, last)
-    here = (pl.col("book") == book.name) & pl.col("session").is_between(first, last)
-    candidates = pins.read(Candidates, where=here).collect()
-    inputs = Inputs(
-        signals_by_session(pins.read(Signals, where=here).collect(), candidates),
-        candidates_by_session(candidates),
-        _regimes(pins.read(Regimes, where=here).collect()),
-    )
     journal = simulate(
         state,
         price_window(market.history, times, book, market.actions, market.instruments),
-        inputs,
+        walk_inputs(pins, book, first, last),
         policy(book),
         config_hash=config_hash(book),
         run_id=run_id,
@@ -137,6 +130,17 @@ def walk_frames(
         progress=progress,
     )
     return journal.frames()
+
+
+def walk_inputs(pins: Pins, book: BookConfig, first: date, last: date) -> Inputs:
+    """Research of a range of sessions as the decisions read it."""
+    here = (pl.col("book") == book.name) & pl.col("session").is_between(first, last)
+    candidates = pins.read(Candidates, where=here).collect()
+    return Inputs(
+        signals_by_session(pins.read(Signals, where=here).collect(), candidates),
+        candidates_by_session(candidates),
+        _regimes(pins.read(Regimes, where=here).collect()),
+    )
 
 
 def policy(book: BookConfig) -> Policy:

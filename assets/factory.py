@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from assets.alerts import raise_alerts
 from assets.desk import WRITES as DESK_TABLES
 from assets.desk import RefusedError, walk
 from assets.family import Family, asked_range, commit_metadata, table_spec
@@ -22,6 +23,7 @@ from assets.research import research
 from assets.stage import CODE_VERSION
 from delta import Commit, Pins, pin
 from delta.contracts import (
+    Alerts,
     Candidates,
     Fills,
     Orders,
@@ -245,3 +247,27 @@ def report_metadata(
         ),
         **{path.suffix[1:]: dg.MetadataValue.path(str(path)) for path in files},
     }
+
+
+def alert_assets(family: Family) -> dg.AssetsDefinition:
+    """Asset ``alerts`` of a scheduled family: raised from the session's report, kept and delivered."""
+
+    @dg.multi_asset(
+        name=f"{family.prefix}_alerts",
+        specs=[
+            family.spec(Alerts, group=family.prefix, deps=[family.key(table.name) for table in REPORT_TABLES])
+        ],
+        partitions_def=family.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=CODE_VERSION,
+    )
+    def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
+        written: dict[str, Commit] = {}
+        for name, (_, last) in asked_range(context, family).items():
+            book = desk.book(name)
+            written.update(raise_alerts(desk.lake(), desk.config(), book, last, context.run_id, desk.now()))
+        yield dg.MaterializeResult(
+            asset_key=family.key(Alerts.name), metadata=commit_metadata(written, Alerts.name)
+        )
+
+    return build

@@ -3,9 +3,9 @@
 import dagster as dg
 
 from assets.checks import asset_checks
-from assets.factory import desk_assets, market_assets, report_assets, research_assets
+from assets.factory import alert_assets, desk_assets, market_assets, report_assets, research_assets
 from pipelines.jobs import JOBS
-from pipelines.partitions import FAMILIES
+from pipelines.partitions import DESK, FAMILIES
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
 from resources.desk import DeskResource
@@ -13,7 +13,11 @@ from resources.desk import DeskResource
 STAGES = (research_assets, desk_assets, report_assets)
 
 defs = dg.Definitions(
-    assets=[market_assets(), *(stage(family) for family in FAMILIES for stage in STAGES)],
+    assets=[
+        market_assets(),
+        *(stage(family) for family in FAMILIES for stage in STAGES),
+        alert_assets(DESK),
+    ],
     asset_checks=asset_checks(FAMILIES),
     jobs=JOBS,
     schedules=SCHEDULES,

@@ -109,8 +109,9 @@ def _prices(document: dict[str, Any], first: str, deltas: str) -> NDArray[np.flo
     steps = np.cumsum(np.asarray(document[deltas], np.int64))
     if not steps.size:
         return np.empty(0)
-    scale = round(1 / document["multiplier"])
-    return (round(document[first] * scale) + steps) / scale
+    scale: int = round(1 / document["multiplier"])
+    prices: NDArray[np.float64] = (round(document[first] * scale) + steps) / scale
+    return prices
 
 
 def _ticks(

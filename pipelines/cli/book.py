@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -148,7 +149,7 @@ def _parameters(key: str) -> list[tuple[Any, ...]]:
     from pipelines.cli.exits import InputError
     from resources.config.keys import allowed, keys
     from resources.config.problems import suggestion
-    from resources.config.strategies import parameters_model
+    from resources.config.references import parameters_model
     from trading.strategies.registry import available
 
     known = available()
@@ -185,9 +186,20 @@ def _checked(name: str, book: BookConfig) -> dict[str, Any]:
         "execution_mode": execution_mode(book),
         "strategies": list(book.strategies),
         "overlaps": overlaps(book),
+        "notes": list(_notes(book)),
         "migration": migration(book),
         "config_hash": config_hash(book),
     }
+
+
+def _notes(book: BookConfig) -> Iterator[str]:
+    """What is allowed and probably not meant."""
+    if book.risk.regime and book.benchmark is None:
+        yield "risk.regime has no effect without a benchmark"
+    if book.mode == "live" and not book.allow_live:
+        yield "mode is live and allow_live is false: no order will be sent"
+    if not any(strategy.enabled for strategy in book.strategies.values()):
+        yield "no strategy is enabled"
 
 
 def _doubles(results: list[dict[str, Any]]) -> list[str]:
@@ -213,6 +225,8 @@ def _print_result(result: dict[str, Any]) -> None:
         f"{result['book']}: in order; {result['mode']}, execution mode {result['execution_mode']}, "
         f"strategies {', '.join(result['strategies'])}, config {result['config_hash']}"
     )
+    for remark in result["notes"]:
+        typer.echo(f"  {remark}")
     for symbol, names in result["overlaps"].items():
         typer.echo(f"  {symbol} is traded by several strategies: {', '.join(names)}")
     if result["migration"]:

@@ -23,6 +23,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 configuration or input refused, 4 data missing, "
     "5 action refused, 130 interrupted.",
     no_args_is_help=True,
+    context_settings={"max_content_width": 110},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

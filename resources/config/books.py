@@ -28,7 +28,7 @@ def load_book(
     env : mapping, optional
         Environment that ``${NAME}`` is taken from; the process's own when left out.
     strategies : bool
-        Whether strategies and their parameters are checked, too, which imports them.
+        Whether strategies, their parameters and the calendar are checked, too, which imports them.
 
     Raises
     ------
@@ -43,14 +43,14 @@ def load_book(
     momentum = is_momentum_form(content)
     book = read_momentum_form(content, source) if momentum else validated(BookConfig, content, source)
     if strategies:
-        _check_strategies(book, source)
+        _check_references(book, source)
     return book
 
 
-def _check_strategies(book: BookConfig, source: Source) -> None:
-    from resources.config.strategies import strategy_problems  # noqa: PLC0415 - imports every strategy
+def _check_references(book: BookConfig, source: Source) -> None:
+    from resources.config.references import book_problems  # noqa: PLC0415 - imports every strategy
 
-    problems = strategy_problems(book, source)
+    problems = book_problems(book, source)
     if problems:
         raise ConfigError(problems)
 

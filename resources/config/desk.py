@@ -130,9 +130,9 @@ class DeskConfig(Model):
         Settings by provider, such as the folder of ``lean``.
     """
 
-    lake: str = "./lake"
-    dagster_home: str = "./.dagster"
-    books: str = "./config/books"
+    lake: str = Field(default="./lake", min_length=1)
+    dagster_home: str = Field(default="./.dagster", min_length=1)
+    books: str = Field(default="./config/books", min_length=1)
     storage_options: dict[str, str] = Field(default_factory=dict, repr=False)
     data: DataConfig = DataConfig()
     providers: dict[ProviderName, dict[str, Any]] = Field(default_factory=dict, repr=False)

@@ -38,9 +38,10 @@ def overrides(model: type[BaseModel], environment: Mapping[str, str]) -> dict[Pa
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Variables that may set a key, each with its name in the desk's own form."""
-    own = {name: name for name in environment if name.startswith(PREFIX) and name != CONFIG}
-    other = {name: own_name for name, own_name in ALIASES.items() if name in environment}
+    """Variables that may set a key, each with its name in the desk's own form; an empty one sets nothing."""
+    own = {name: name for name, text in environment.items() if text and name.startswith(PREFIX)}
+    own.pop(CONFIG, None)
+    other = {name: own_name for name, own_name in ALIASES.items() if environment.get(name)}
     return {name: own_name for name, own_name in other.items() if own_name not in own} | own
 
 

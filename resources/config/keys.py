@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -19,7 +19,6 @@ NAME = "NAME"
 
 _WORDS: dict[Any, str] = {
     bool: "true or false",
-    str: "text",
     date: "a date such as 2020-01-31",
     Path: "a path",
 }
@@ -101,10 +100,16 @@ def allowed(annotation: Any, metadata: tuple[Any, ...]) -> str:
         return "a table of keys"
     if annotation in (int, float):
         return ("a whole number" if annotation is int else "a number") + _limits(metadata)
+    if annotation is str:
+        return _text(metadata)
+    return _WORDS.get(annotation, "another value")
+
+
+def _text(metadata: tuple[Any, ...]) -> str:
     pattern = next((item.pattern for item in metadata if getattr(item, "pattern", None)), None)
     if pattern is not None:
         return f"text that matches {pattern}"
-    return _WORDS.get(annotation, "another value")
+    return "text, and not empty" if any(isinstance(item, MinLen) for item in metadata) else "text"
 
 
 def _limits(metadata: tuple[Any, ...]) -> str:

@@ -28,15 +28,19 @@ def book(**content: object) -> BookConfig:
 
 
 def test_books_in_order(desk: Desk, tmp_path: Path) -> None:
-    written(tmp_path, MINIMAL, "a.toml")
-    written(tmp_path, "start: 2020-01-01\nmode: paper\nstrategies: {turtle: {}}\n", "b.yaml")
+    written(tmp_path, 'benchmark = "SPY"\n' + MINIMAL, "a.toml")
+    written(tmp_path, "start: 2020-01-01\nmode: live\nstrategies: {turtle: {}}\n", "b.yaml")
     done = desk("book", "check")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].startswith(
         "a: in order; backtest, execution mode framework, strategies momentum, config "
     )
-    assert lines[1].startswith("b: in order; paper, execution mode framework, strategies turtle, config ")
+    assert lines[1].startswith("b: in order; live, execution mode framework, strategies turtle, config ")
+    assert lines[2:] == [
+        "  risk.regime has no effect without a benchmark",
+        "  mode is live and allow_live is false: no order will be sent",
+    ]
     assert not (tmp_path / "lake").exists()
 
 

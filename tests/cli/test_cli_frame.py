@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from delta import create_lake
 from pipelines.cli.exits import Exit, MissingError, RefusedError, exit_code
 from resources.config import ConfigError
 
@@ -43,8 +44,12 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not imported(tmp_path, "book", "check", "--help") & set(HEAVY)
 
 
-@pytest.mark.parametrize("command", [("book", "list"), ("doctor",), ("--version",)], ids=" ".join)
+READING = [("book", "list"), ("doctor",), ("--version",), ("query", "select 1"), ("history",)]
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
 def test_commands_that_only_read_do_not_import_dagster(tmp_path: Path, command: tuple[str, ...]) -> None:
+    create_lake(tmp_path / "lake")
     assert "dagster" not in imported(tmp_path, *command)
 
 

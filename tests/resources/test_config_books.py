@@ -93,6 +93,10 @@ BAD_VALUES = {
         "[strategies.bx_trender_A]\nparams = { shares = 1 }\n",
         "strategies.bx_trender_A is also made by the older form: keep one of the two",
     ),
+    "calendar": (
+        'calendar = "XNSY"\n' + MINIMAL,
+        'calendar = "XNSY": no such calendar; did you mean XNYS?',
+    ),
     "unknown strategy": (
         "start = 2020-01-01\n[strategies.momentun]\n",
         "strategies.momentun: no such strategy; did you mean momentum?",

@@ -62,6 +62,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert desk.notifications.urls == ("slack://a", "mailto://b")
     assert desk.data.providers("stock", "1d") == ("lean", "sample")
     assert desk.settings("lean") == {"folder": "/data/lean"}
+    assert load_desk(file, {"DESK_LAKE": ""}).lake == str(tmp_path / "a")
     assert load_desk(None, {"DESK_CONFIG": str(other)}).lake == "s3://bucket/desk"
     assert load_desk(file, env | {"DESK_DAGSTER_HOME": "/own"}).dagster_home == "/own"
 
@@ -84,6 +85,7 @@ BAD = {
         {},
         "desk.toml: broker.port = 0: must be a whole number at least 1 and at most 65535",
     ),
+    "empty": ('lake = ""\n', {}, 'desk.toml: lake = "": must be text, and not empty'),
     "asset class": (
         '[data.order]\nbonds = { default = ["x"] }\n',
         {},

@@ -1,10 +1,11 @@
-"""Checks of a book's strategies and their parameters, against the strategies themselves."""
+"""Checks of a book against what there is: strategies with their parameters, and trading calendars."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
 
+import exchange_calendars
 from pydantic import BaseModel, ValidationError
 
 from resources.config.problems import Source, explained, line, suggestion
@@ -13,13 +14,18 @@ from trading.strategies.base import Parameters, StrategyError
 from trading.strategies.registry import available, load
 
 
-def strategy_problems(book: BookConfig, source: Source) -> list[str]:
-    """What is wrong with the strategies of a book, one line each; empty when nothing is."""
-    return [
-        problem
-        for name, strategy in book.strategies.items()
-        for problem in _problems(name, strategy, book.timeframe, source)
-    ]
+def book_problems(book: BookConfig, source: Source) -> list[str]:
+    """What is wrong with the names and parameters in a book, one line each; empty when nothing is."""
+    problems = list(_calendar_problems(book.calendar, source))
+    for name, strategy in book.strategies.items():
+        problems += _problems(name, strategy, book.timeframe, source)
+    return problems
+
+
+def _calendar_problems(name: str, source: Source) -> Iterator[str]:
+    known = exchange_calendars.get_calendar_names(include_aliases=True)
+    if name not in known:
+        yield line(source, ("calendar",), f"no such calendar{suggestion(name, known)}")
 
 
 def _problems(name: str, strategy: StrategyConfig, timeframe: str, source: Source) -> Iterator[str]:

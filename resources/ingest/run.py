@@ -52,6 +52,7 @@ class _Fetched:
     bars: pl.DataFrame
     actions: pl.DataFrame
     instruments: pl.DataFrame
+    warnings: pl.DataFrame
     failed: dict[str, str]
 
 
@@ -142,8 +143,15 @@ def _fetch(provider: base.Provider, planned: Sequence[base.Request]) -> _Fetched
         instruments=pl.concat([base.INSTRUMENTS.to_frame(), *(answer.instruments for answer in kept)]).unique(
             maintain_order=True
         ),
+        warnings=_said(provider),
         failed=failed,
     )
+
+
+def _said(provider: base.Provider) -> pl.DataFrame:
+    """Warnings of a provider that joins several: where they disagree and what none of them has."""
+    warnings = getattr(provider, "warnings", None)
+    return warnings.unique(maintain_order=True) if isinstance(warnings, pl.DataFrame) else WARNINGS.to_frame()
 
 
 def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: pl.DataFrame) -> IngestResult:
@@ -152,7 +160,8 @@ def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: 
     old_actions = known_actions(job.lake, job.request.symbols)
     verdict, actions, findings = _judge(job, fetched, described, instruments, earlier, old_actions)
     held = pl.col("symbol").is_in(list(verdict.blocked)).not_()
-    bars = changed_bars(verdict.accepted, earlier, job.now, refetch=job.refetch)
+    accepted = _flagged(verdict.accepted, fetched.warnings)
+    bars = changed_bars(accepted, earlier, job.now, refetch=job.refetch)
     new_actions = changed_rows(actions.filter(held), old_actions, CorporateActions, refetch=job.refetch)
     new_instruments = changed_rows(described.filter(held), instruments, Instruments, refetch=job.refetch)
     commits = [
@@ -170,7 +179,13 @@ def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: 
         withheld=verdict.withheld,
         blocked=_first_reasons(verdict, findings),
         failed=fetched.failed,
-        warnings=pl.concat([_written(verdict.warnings, bars.rows), bars.warnings]),
+        warnings=pl.concat(
+            [
+                _written(pl.concat([verdict.warnings, fetched.warnings]), bars.rows),
+                fetched.warnings.join(fetched.bars, on=list(BAR_KEY), how="anti"),
+                bars.warnings,
+            ]
+        ),
         commits=tuple(commit for commit in commits if commit is not None),
     )
 
@@ -307,10 +322,18 @@ def _first_reasons(verdict: Verdict, findings: pl.DataFrame) -> dict[str, str]:
     }
 
 
+def _flagged(bars: pl.DataFrame, warnings: pl.DataFrame) -> pl.DataFrame:
+    """Bars with the provider's warnings among their flags."""
+    if warnings.is_empty():
+        return bars
+    said = warnings.group_by(BAR_KEY).agg(said=pl.col("rule").unique(maintain_order=True))
+    flags = pl.col("flags").list.concat(pl.col("said").fill_null([]))
+    joined = bars.join(said, on=list(BAR_KEY), how="left", maintain_order="left")
+    return joined.with_columns(flags).drop("said")
+
+
 def _written(warnings: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Warnings on the bars that are written; known ones were reported when they came."""
     if warnings.is_empty():
         return warnings
-    return warnings.join(
-        rows, on=["symbol", "timeframe", "closes_at"], how="semi", maintain_order="left"
-    ).select(WARNINGS.names())
+    return warnings.join(rows, on=list(BAR_KEY), how="semi", maintain_order="left").select(WARNINGS.names())

@@ -13,6 +13,7 @@ from delta import Lake, Provenance, create_lake, history, read
 from resources.calendar import session_close, sessions, with_closes
 from resources.ingest import IngestError, ingest
 from resources.providers import base
+from resources.providers.fallback import in_order
 from resources.providers.sample import Sample
 from trading.history import newest
 
@@ -456,6 +457,28 @@ def test_the_first_provider_stays_and_a_differing_one_is_a_warning(lake):
     assert (result.new, result.corrected) == (1, 0)
     assert result.warnings.select("rule", "session").rows() == [("providers disagree", DAYS[95])]
     assert run(lake, other, DAYS[101], refetch=True).corrected == 2
+
+
+def test_providers_in_order_complete_and_flag_each_other(lake):
+    first, second = Source("A"), Source("A")
+    second.name = "second"
+    second.bars = second.bars.with_columns(source=pl.lit("second"))
+    first.bars = first.bars.filter(pl.col("session") != DAYS[50])
+    second.change("A", DAYS[49], close=103.0, high=104.0)
+    result = run(lake, in_order([first, second], "stock"), DAYS[99], "A")
+    rows = table(lake, "bars").sort("session")
+    assert rows.height == 100
+    assert rows.filter(source="second")["session"].to_list() == [DAYS[50]]
+    assert rows.filter(pl.col("flags").list.len() > 0)["session"].to_list() == [DAYS[49]]
+    assert result.warnings.select("rule", "session").rows() == [("providers disagree", DAYS[49])]
+
+
+def test_a_session_that_no_provider_has_is_told(lake):
+    source = Source("A")
+    source.bars = source.bars.filter(pl.col("session") != DAYS[50])
+    result = run(lake, in_order([source], "stock"), DAYS[99], "A")
+    found = dict(result.warnings.select("rule", "session").rows())
+    assert found == {"missing sessions": DAYS[51], "no provider has the session": DAYS[50]}
 
 
 # ------------------------------------------------------------------------------------------ real sources

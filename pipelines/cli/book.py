@@ -170,7 +170,7 @@ def _all_files() -> list[str]:
 
     files = book_files(context.desk().books)
     if not files:
-        raise MissingError(f"no book files in {context.desk().books}; write one or name its file")
+        raise MissingError(f"no book files in {context.desk().books}; desk init writes the shipped ones")
     return [str(file) for file in files]
 
 

@@ -117,5 +117,6 @@ def book(name: str, *, strategies: bool = True) -> BookConfig:
     found = find_book(desk().books, name, strategies=strategies)
     if found is None:
         names = sorted(map(default_name, book_files(desk().books)))
-        raise InputError(f"no book {name!r} in {desk().books}{suggestion(name, names)}")
+        remedy = suggestion(name, names) if names else "; desk init writes the shipped books"
+        raise InputError(f"no book {name!r} in {desk().books}{remedy}")
     return found

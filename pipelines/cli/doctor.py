@@ -158,7 +158,7 @@ def _books(desk: DeskConfig) -> Iterator[Finding]:
     if books:
         yield Finding("books", "ok", f"{desk.books}: {', '.join(books)}")
     else:
-        yield Finding("books", "warning", f"no books in {desk.books}", "write one, see docs/configuration.md")
+        yield Finding("books", "warning", f"no books in {desk.books}", "desk init writes the shipped ones")
 
 
 def _providers(desk: DeskConfig) -> Iterator[Finding]:

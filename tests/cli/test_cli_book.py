@@ -85,7 +85,9 @@ def test_a_file_anywhere_and_a_name_nowhere(desk: Desk, tmp_path: Path) -> None:
 def test_no_books_at_all(desk: Desk, tmp_path: Path) -> None:
     done = desk("book", "check")
     assert done.returncode == 4
-    assert done.stderr == f"desk: no book files in {tmp_path}/config/books; write one or name its file\n"
+    assert (
+        done.stderr == f"desk: no book files in {tmp_path}/config/books; desk init writes the shipped ones\n"
+    )
 
 
 def test_list_and_show(desk: Desk, tmp_path: Path) -> None:

@@ -94,3 +94,17 @@ def test_the_shipped_instance_serialises_pools_by_step() -> None:
     assert settings["telemetry"] == {"enabled": False}
     assert settings["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
     assert settings["run_monitoring"]["enabled"] is True
+
+
+def test_a_folder_to_start_from(desk: Desk, tmp_path: Path) -> None:
+    done = desk("init")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "wrote config/desk.toml")
+    assert {"momentum.toml", "momentum-demo.toml"} <= {
+        file.name for file in (tmp_path / "config/books").iterdir()
+    }
+    assert findings(desk, 0)["books"]["state"] == "ok"
+    again = desk("init")
+    assert (again.returncode, again.stdout) == (5, "")
+    assert again.stderr.startswith("desk: config/desk.toml, config/books/")
+    assert desk("init", "other").returncode == 0
+    assert (tmp_path / "other" / "config" / "desk.toml").is_file()

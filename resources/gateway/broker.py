@@ -261,19 +261,26 @@ class Broker:
         status = _ENDED.get(event.state)
         if status is None or ticket.done:
             return
-        filled = f"Filled Size: {ticket.filled:g}"
-        reason = filled if status == "Filled" else event.reason or "Cancelled by Trader"
-        self.close_ticket(ticket, status, reason)
+        if status == "Cancelled":
+            self._cancelled(ticket, event.reason)
+            return
+        self.close_ticket(ticket, status, f"Filled Size: {ticket.filled:g}")
         self.save(ticket)
         self.report(ticket)
-        if status == "Cancelled":
-            self.outbox.append(
-                error(ticket.client_id, ticket.order_id, 202, f"Order Canceled - reason:{event.reason}")
-            )
+
+    def _cancelled(self, ticket: Ticket, reason: str) -> None:
+        self.close_ticket(ticket, "Cancelled", reason or "Cancelled by Trader")
+        self.save(ticket)
+        self.report(ticket)
+        text = f"Order Canceled - reason:{reason}"
+        self.outbox.append(error(ticket.client_id, ticket.order_id, 202, text))
 
     def _follow(self, ticket: Ticket) -> None:
         """Tell what a step of the market changed of an order that goes on."""
         if ticket.done:
+            return
+        if ticket.work.quantity + ticket.work.held <= 0.0:
+            self._cancelled(ticket, "its group left nothing of it")
             return
         before = (ticket.status, ticket.total, ticket.told)
         status = ticket.working_status()

@@ -28,7 +28,7 @@ class ValueSpellingError(ValueError):
 
 def spell(value: object, kind: Kind, version: int) -> str:
     """Text of one value as a gateway prints it: whole numbers without ``.0``, unset values empty."""
-    if value is None:
+    if value is None and kind != "flag":
         return "1.7976931348623157E308" if kind == "limit" else ""
     if kind == "text":
         return str(value).replace("\0", "")

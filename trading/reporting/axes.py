@@ -6,6 +6,14 @@ import math
 from collections.abc import Sequence
 from datetime import date
 
+LARGEST = 1e100
+"""Larger values are not drawn: sums and squares of them overflow, and a plotting library may abort."""
+
+
+def drawable(value: float | None) -> bool:
+    """Whether a value can be drawn: not None, not NaN, not out of all proportion."""
+    return value is not None and -LARGEST <= value <= LARGEST
+
 
 def padded(lowest: float, highest: float, share: float = 0.04) -> tuple[float, float]:
     """Limits of an axis that leave some air around the values, also when they are all the same.
@@ -25,10 +33,9 @@ def value_ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
     list of float
         About ``count`` values in steps of 1, 2, 2.5 or 5 times a power of ten.
     """
-    span = highest - lowest
-    if not math.isfinite(span) or span <= 0.0:
-        return [lowest] if math.isfinite(lowest) else []
-    rough = span / max(count - 1, 1)
+    rough = (highest - lowest) / max(count - 1, 1)
+    if not 1e-300 < rough <= LARGEST:
+        return [lowest]
     power = 10.0 ** math.floor(math.log10(rough))
     choices = [_multiples(lowest, highest, power * factor) for factor in (1, 2, 2.5, 5, 10)]
     return min(choices, key=lambda ticks: abs(len(ticks) - count))
@@ -107,7 +114,7 @@ def thin(values: Sequence[float | None], most: int) -> list[int]:
     The lowest and the highest of each group are kept, so that no drawdown is drawn too shallow; first and
     last are always among them. Places without a value are left out.
     """
-    known = [place for place, value in enumerate(values) if value is not None and math.isfinite(value)]
+    known = [place for place, value in enumerate(values) if drawable(value)]
     if len(known) <= most:
         return known
     group = max(1, math.ceil(2 * len(known) / most))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.reporting.axes import date_ticks, padded, short_number, value_ticks
+from trading.reporting.axes import LARGEST, date_ticks, padded, short_number, value_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,9 +137,9 @@ def name_lines(plot: Axes, colours: Colours, *, inside: bool = False) -> None:
 
 
 def as_array(values: Series) -> NDArray[np.float64]:
-    """Return values as floats, NaN where there is none."""
+    """Return values as floats, NaN where there is none that can be drawn."""
     array = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    return np.where(np.isfinite(array), array, np.nan)
+    return np.where(np.abs(array) <= LARGEST, array, np.nan)
 
 
 def limits_of(*lines: NDArray[np.float64]) -> tuple[float, float]:

@@ -111,7 +111,7 @@ def _end_label(plot: Axes, values: NDArray[np.float64], colours: Colours) -> Non
     last = int(np.flatnonzero(np.isfinite(values))[-1])
     plot.plot([last], [values[last]], "o", color=colours.line, markersize=5)
     plot.annotate(
-        f"{values[last]:,.0f}",
+        f"{values[last]:,.0f}" if abs(values[last]) < 1e12 else f"{values[last]:.3g}",
         (last, values[last]),
         xytext=(8, 0),
         textcoords="offset points",

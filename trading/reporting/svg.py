@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from trading.reporting.axes import date_ticks, padded, short_number, thin, value_ticks
+from trading.reporting.axes import date_ticks, drawable, padded, short_number, thin, value_ticks
 from trading.reporting.document import Curve
 
 WIDTH, LEFT, RIGHT = 960, 64, 16
@@ -47,7 +47,7 @@ def curve_svg(curve: Curve) -> str:
     """
     if len(thin(curve.equity, POINTS)) < 2:
         return ""
-    losing = any(value is not None and value < 0 for value in curve.drawdown)
+    losing = any(value is not None and drawable(value) and value < 0 for value in curve.drawdown)
     height = 360 if losing else 280
     parts = [*_equity_panel(curve), *(_drawdown_panel(curve) if losing else [])]
     parts += _dates(curve, 240 + 16, height - 22)
@@ -70,7 +70,7 @@ def _equity_panel(curve: Curve) -> list[str]:
 
 
 def _drawdown_panel(curve: Curve) -> list[str]:
-    percent = [None if value is None else value * 100 for value in curve.drawdown]
+    percent = [value * 100 if value is not None and drawable(value) else None for value in curve.drawdown]
     deepest = min(value for value in percent if value is not None)
     panel = Panel(268, 66, deepest * 1.08, 0.0, len(curve.sessions))
     parts = _grid(panel, value_ticks(panel.lowest, 0.0, 3), " %")
@@ -111,7 +111,7 @@ def _runs(line: Series) -> list[list[int]]:
     places = thin(line, POINTS)
     runs: list[list[int]] = [places[:1]] if places else []
     for before, place in pairwise(places):
-        if all(line[between] is not None for between in range(before + 1, place)):
+        if all(drawable(line[between]) for between in range(before + 1, place)):
             runs[-1].append(place)
         else:
             runs.append([place])

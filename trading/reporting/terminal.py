@@ -5,13 +5,12 @@ plotext is loaded on first use. Its figure belongs to the call, so two calls do 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import accumulate, pairwise
 from typing import Any
 
-from trading.reporting.axes import date_ticks, padded, short_number, thin, value_ticks
+from trading.reporting.axes import date_ticks, drawable, padded, short_number, thin, value_ticks
 from trading.reporting.document import Curve
 
 SMALLEST = (30, 6)
@@ -47,7 +46,7 @@ def equity_chart(
         Lines of at most ``width`` characters; a sentence when there is nothing to draw.
     """
     lines: dict[str, Series] = {"equity": equity}
-    if any(_known(value) for value in benchmark):
+    if any(drawable(value) for value in benchmark):
         lines[benchmark_name] = benchmark
     return line_chart(sessions, lines, width=width, height=height, colour=colour)
 
@@ -79,7 +78,7 @@ def drawdown_chart(
 
 def equity_lines(curve: Curve, *, width: int, colour: bool) -> list[str]:
     """Lines of a curve's equity chart and, where it ever lost, of its drawdown chart."""
-    if sum(1 for value in curve.equity if _known(value)) < 2:
+    if sum(1 for value in curve.equity if drawable(value)) < 2:
         return []
     drawn = equity_chart(
         curve.sessions,
@@ -105,7 +104,7 @@ def line_chart(
 ) -> str:
     """Draw named lines over the same sessions, the first one on top."""
     values = [
-        float(value) for line in lines.values() for value in line if value is not None and _known(value)
+        float(value) for line in lines.values() for value in line if value is not None and drawable(value)
     ]
     if not values:
         return "nothing to draw: no value in the range"
@@ -130,7 +129,7 @@ def _draw(plotext: Any, figure: Any, line: Series, paint: str, most: int) -> Non
     places = thin(line, most)
     if not places:
         return
-    missing = list(accumulate(not _known(value) for value in line))
+    missing = list(accumulate(not drawable(value) for value in line))
     marker = plotext.marker("braille", plotext.pixel(paint))
     signal = figure.signal(places, [line[place] for place in places], marker=marker).lines()
     for order, (before, place) in enumerate(pairwise(places), start=1):
@@ -156,7 +155,3 @@ def _legend(named: Sequence[tuple[str, str]], colour: bool) -> str:
     codes = {"cyan": 36, "orange": 33, "magenta": 35, "green": 32, "blue": 34, "gray": 90, "red": 31}
     marks = ((f"\x1b[{codes.get(paint, 37)}m──\x1b[0m" if colour else "──", name) for name, paint in named)
     return "   ".join(f"{mark} {name}" for mark, name in marks)
-
-
-def _known(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -246,3 +246,30 @@ def test_thinning_keeps_the_extremes(values, most: int) -> None:
     if known:
         assert (min(drawn), max(drawn)) == (min(known), max(known))
         assert (drawn[0], drawn[-1]) == (known[0], known[-1])
+
+
+extreme = st.one_of(
+    st.none(),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.sampled_from([1e100, -1e100, 1e-320, 0.0, 1.0]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(extreme, extreme), max_size=12), st.integers(1, 200), st.integers(1, 40))
+def test_no_value_brings_the_terminal_chart_down(pairs, width: int, height: int) -> None:
+    # the plotting library is C++: an uncaught exception of its own ends the whole process
+    first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    price_chart(days(len(pairs)), first, {"other": second}, width=width, height=height, colour=False)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(extreme, max_size=6))
+def test_no_value_brings_a_picture_down(values) -> None:
+    sessions = days(len(values))
+    for png in (
+        equity_png(sessions, values, values, benchmark=values[::-1]),
+        exposure_png(sessions, values, limit=0.25),
+        candlestick_png(Candles(sessions, values, values, values, values, values), {"a": values}),
+    ):
+        assert pixels(png).any()

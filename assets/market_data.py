@@ -82,13 +82,24 @@ def update_market(
                 f"no provider of {asset_class} {request.timeframe} bars is configured; name one under "
                 "[data.order] in the desk's file"
             )
-        asked = provider(names[0], config.settings(names[0]))
+        asked = asked_provider(lake, config, names, asset_class)
         result = ingest(lake, asked, request, now=now, provenance=provenance, refetch=refetch)
         results.append(result)
         commits.update({commit.table: commit for commit in result.commits})
     versions = {name: commit.version for name, commit in commits.items()}
     record_run(lake, RunRecord(run_id, STEP, before, versions, CODE_VERSION))
     return MarketUpdate(results, commits)
+
+
+def asked_provider(lake: Lake, config: DeskConfig, names: Sequence[str], asset_class: str) -> Provider:
+    """Provider of an asset class: the one named, or several in their order, each completing the others.
+
+    Answers of the web are kept raw in the lake before they are read.
+    """
+    asked = [provider(name, config.settings(name)) for name in names]
+    for one in asked:
+        keep_answers(one, raw_answers(lake))
+    return asked[0] if len(asked) == 1 else in_order(asked, asset_class, config.data.disagreement)
 
 
 def wanted(lake: Lake, config: DeskConfig, books: Sequence[BookConfig], now: datetime) -> dict[str, Request]:

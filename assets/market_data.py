@@ -10,9 +10,12 @@ from delta.contracts import Bars, CorporateActions, Instruments, Quarantine, Ses
 from delta.manifest import RunRecord, record_run
 from resources.calendar import last_closed_session
 from resources.config import DeskConfig
+from resources.http import keep_answers
 from resources.ingest import IngestResult, ingest
-from resources.providers.base import Request
+from resources.providers.base import Provider, Request
+from resources.providers.fallback import in_order
 from resources.providers.registry import provider
+from resources.raw_answers import raw_answers
 from trading.book import BookConfig
 from trading.history import newest
 

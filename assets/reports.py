@@ -45,7 +45,9 @@ def report(lake: Lake, book: BookConfig, first: date, last: date, run_id: str) -
         return {}
     stage = Stage(lake, run_id, STEP, pin(lake, [*READS, *MARKET_READS]), book)
     portfolio, trades = book_rows(stage.pins, book, window[1])
-    figures = summary(portfolio, trades, benchmark_closes(stage.pins, book, window[1]))
+    closes = benchmark_closes(stage.pins, book, window[1])
+    measured = (book.start, window[1])
+    figures = summary(portfolio, trades, closes, periods=sessions_a_year(book), window=measured)
     stage.write(Performance, frame_of(Performance, figures, book=book.name), {"book": book.name})
     asked = pl.col("session").is_between(*window)
     positions = stage.pins.read(Positions, where=(pl.col("book") == book.name) & asked).collect()
@@ -53,6 +55,11 @@ def report(lake: Lake, book: BookConfig, first: date, last: date, run_id: str) -
     stage.write(Risk, frame_of(Risk, risks, book=book.name), {"book": book.name, "session": window})
     stage.record(*window)
     return stage.commits
+
+
+def sessions_a_year(book: BookConfig) -> int:
+    """Sessions that a year is annualised with: 365 where the market never closes, 260 on weekdays, 252."""
+    return {"24/7": 365, "24/5": 260}.get(book.calendar, 252)
 
 
 def book_rows(
@@ -134,6 +141,7 @@ def backtest(pins: Pins, book: BookConfig, first: date, last: date) -> BacktestR
         trades,
         benchmark=benchmark_closes(pins, book, last),
         benchmark_name=book.benchmark or "benchmark",
+        periods=sessions_a_year(book),
         currency=book.currency,
         mode=book.mode,
     )

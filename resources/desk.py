@@ -11,6 +11,7 @@ import polars as pl
 from delta import Lake, open_lake, pin
 from delta.contracts import Books
 from resources.config import ConfigError, DeskConfig, load_books, load_desk
+from resources.config.books import book_files, default_name, find_book
 from trading.book import BookConfig
 
 
@@ -57,9 +58,10 @@ class DeskResource(dg.ConfigurableResource[Any]):
         ConfigError
             When neither a file nor the table ``books`` knows it.
         """
-        known = self.books()
-        if name in known:
-            return known[name]
+        folder = self.config().books
+        found = find_book(folder, name)
+        if found is not None:
+            return found
         used = (
             pin(self.lake(), [Books])
             .read(Books, where=pl.col("book") == name)
@@ -68,8 +70,6 @@ class DeskResource(dg.ConfigurableResource[Any]):
             .collect()
         )
         if used.is_empty():
-            have = ", ".join(sorted(known)) or "none"
-            raise ConfigError(
-                [f"book {name!r} is unknown; the book files in {self.config().books} hold: {have}"]
-            )
+            have = ", ".join(default_name(file) for file in book_files(folder)) or "none"
+            raise ConfigError([f"book {name!r} is unknown; the book files in {folder} are: {have}"])
         return BookConfig.model_validate_json(used["config"][0])

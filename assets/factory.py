@@ -11,21 +11,20 @@ import dagster as dg
 from pydantic import Field
 
 from assets.alerts import raise_alerts
-from assets.desk import WRITES as DESK_TABLES
 from assets.desk import RefusedError, walk
 from assets.family import Family, asked_range, commit_metadata, table_spec
 from assets.inputs import MARKET_READS, clipped
 from assets.market_data import TABLES as MARKET_TABLES
 from assets.market_data import update_market, wanted
 from assets.reports import READS, backtest, book_rows, daily, picture, report, save_files
-from assets.reports import WRITES as REPORT_TABLES
 from assets.research import research
 from assets.stage import CODE_VERSION
-from delta import Commit, Pins, pin
+from delta import Commit, Pins, Table, pin
 from delta.contracts import (
     Alerts,
     Candidates,
     Fills,
+    OrderEvents,
     Orders,
     Performance,
     Portfolio,
@@ -99,7 +98,7 @@ def market_assets() -> dg.AssetsDefinition:
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(["market", table.name]),
                 metadata={
-                    **commit_metadata(update.commits, table.name),
+                    **commit_metadata(lake, update.commits, table),
                     "summary": update.summary(),
                     "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in update.problems())),
                 },
@@ -141,28 +140,33 @@ def research_assets(family: Family) -> dg.AssetsDefinition:
             written.update(research(desk.lake(), desk.book(name), first, last, context.run_id))
         for table in (Candidates, Signals, Regimes):
             yield dg.MaterializeResult(
-                asset_key=family.key(table.name), metadata=commit_metadata(written, table.name)
+                asset_key=family.key(table.name), metadata=commit_metadata(desk.lake(), written, table)
             )
 
     return build
 
 
 def desk_assets(family: Family) -> dg.AssetsDefinition:
-    """Assets of one step: orders, order events, fills, positions, trades and the portfolio of a family.
+    """Assets of one step: fills, portfolio, positions, trades, orders and order events of a family.
 
     Only ``portfolio`` depends on its own previous partition; the others hang on it within the step.
     """
-    research = [family.key(table.name) for table in (Candidates, Signals, Regimes)]
     market = [dg.AssetKey(["market", table.name]) for table in MARKET_READS]
-    portfolio = family.key(Portfolio.name)
+    fills, portfolio, orders = (family.key(table.name) for table in (Fills, Portfolio, Orders))
+    research = [family.key(table.name) for table in (Candidates, Signals, Regimes)]
     itself = dg.AssetDep(portfolio, partition_mapping=family.previous())
+    deps: dict[type[Table], list[Any]] = {
+        Fills: market,
+        Portfolio: [fills, itself],
+        Positions: [portfolio],
+        Trades: [fills],
+        Orders: [portfolio, *research],
+        OrderEvents: [orders],
+    }
 
     @dg.multi_asset(
         name=f"{family.prefix}_desk",
-        specs=[
-            family.spec(Portfolio, group=family.prefix, deps=[*research, *market, itself]),
-            *(family.spec(table, group=family.prefix, deps=[portfolio]) for table in DESK_TABLES[:-1]),
-        ],
+        specs=[family.spec(table, group=family.prefix, deps=needed) for table, needed in deps.items()],
         partitions_def=family.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version=CODE_VERSION,
@@ -174,9 +178,9 @@ def desk_assets(family: Family) -> dg.AssetsDefinition:
             book = desk.book(name)
             require_mode(book, family)
             written.update(walk(desk.lake(), book, first, last, context.run_id, scheduled=family.scheduled))
-        for table in reversed(DESK_TABLES):
+        for table in deps:
             yield dg.MaterializeResult(
-                asset_key=family.key(table.name), metadata=commit_metadata(written, table.name)
+                asset_key=family.key(table.name), metadata=commit_metadata(desk.lake(), written, table)
             )
 
     return build
@@ -193,16 +197,13 @@ def require_mode(book: BookConfig, family: Family) -> None:
 
 def report_assets(family: Family) -> dg.AssetsDefinition:
     """Assets ``performance`` and ``risk`` of a family, with the report and the equity curve as metadata."""
+    portfolio = family.key(Portfolio.name)
 
     @dg.multi_asset(
         name=f"{family.prefix}_reports",
         specs=[
-            family.spec(
-                table,
-                group=family.prefix,
-                deps=[family.key(read.name) for read in (Portfolio, Positions, Orders, Fills, Trades)],
-            )
-            for table in REPORT_TABLES
+            family.spec(Performance, group=family.prefix, deps=[portfolio, family.key(Trades.name)]),
+            family.spec(Risk, group=family.prefix, deps=[portfolio, family.key(Positions.name)]),
         ],
         partitions_def=family.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -219,10 +220,10 @@ def report_assets(family: Family) -> dg.AssetsDefinition:
                 shown |= report_metadata(pin(lake, [*READS, *MARKET_READS]), book, *window, family=family)
         yield dg.MaterializeResult(
             asset_key=family.key(Performance.name),
-            metadata={**commit_metadata(written, Performance.name), **shown},
+            metadata={**commit_metadata(desk.lake(), written, Performance), **shown},
         )
         yield dg.MaterializeResult(
-            asset_key=family.key(Risk.name), metadata=commit_metadata(written, Risk.name)
+            asset_key=family.key(Risk.name), metadata=commit_metadata(desk.lake(), written, Risk)
         )
 
     return build
@@ -255,7 +256,7 @@ def alert_assets(family: Family) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{family.prefix}_alerts",
         specs=[
-            family.spec(Alerts, group=family.prefix, deps=[family.key(table.name) for table in REPORT_TABLES])
+            family.spec(Alerts, group=family.prefix, deps=[family.key(t.name) for t in (Performance, Risk)])
         ],
         partitions_def=family.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -267,7 +268,7 @@ def alert_assets(family: Family) -> dg.AssetsDefinition:
             book = desk.book(name)
             written.update(raise_alerts(desk.lake(), desk.config(), book, last, context.run_id, desk.now()))
         yield dg.MaterializeResult(
-            asset_key=family.key(Alerts.name), metadata=commit_metadata(written, Alerts.name)
+            asset_key=family.key(Alerts.name), metadata=commit_metadata(desk.lake(), written, Alerts)
         )
 
     return build

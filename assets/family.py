@@ -11,11 +11,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from inspect import cleandoc
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
-from delta import Commit, Table
+from delta import Commit, Lake, Table, pin
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)  # mappings of multi-partitions are still beta
 
@@ -71,7 +73,7 @@ def table_spec(
     return dg.AssetSpec(
         key,
         deps=deps,
-        description=table.__doc__,
+        description=cleandoc(table.__doc__ or "").replace("``", "`"),
         group_name=group,
         owners=["team:desk"],
         kinds={"deltalake", "polars"},
@@ -86,13 +88,20 @@ def column_schema(table: type[Table]) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name,
-                str(column.dtype),
+                _type_name(column.dtype),
                 description=column.meaning,
                 constraints=dg.TableColumnConstraints(nullable=column.optional),
             )
             for name, column in table.columns().items()
         ]
     )
+
+
+def _type_name(dtype: pl.DataType) -> str:
+    """Name of a type as people write it."""
+    if isinstance(dtype, pl.Datetime):
+        return f"Datetime({dtype.time_unit}, {dtype.time_zone})"
+    return str(dtype)
 
 
 def asked_range(context: dg.AssetExecutionContext, family: Family) -> dict[str, tuple[date, date]]:
@@ -128,13 +137,19 @@ def _day(family: Family, key: str, *, last: bool) -> date:
     return date(int(key), 12, 31) if last else date(int(key), 1, 1)
 
 
-def commit_metadata(commits: Mapping[str, Commit], table: str) -> dict[str, Any]:
-    """Rows and versions of a table after a run; nothing when the run had nothing to write."""
-    commit = commits.get(table)
+def commit_metadata(lake: Lake, commits: Mapping[str, Commit], table: type[Table]) -> dict[str, Any]:
+    """Rows and versions of a table after a run, and what the run wrote of it."""
+    pins = pin(lake, [table])
+    shown: dict[str, Any] = {
+        "dagster/row_count": pins.read(table).select(pl.len()).collect().item(),
+        "dagster/uri": lake.table_uri(table.name),
+    }
+    commit = commits.get(table.name)
     if commit is None:
-        return {"dagster/row_count": 0, "note": "the book does not trade in this range"}
+        return {**shown, "rows_written": 0, "version": pins.versions[table.name], "note": "nothing to write"}
     return {
-        "dagster/row_count": commit.rows,
+        **shown,
+        "rows_written": commit.rows,
         "rows_replaced": commit.replaced,
         "version": commit.version,
         "version_before": commit.version - 1,

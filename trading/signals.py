@@ -30,7 +30,8 @@ class Signal(NamedTuple):
     score: float | None
 
 
-_FIELDS = ("strategy", "symbol", "action", "strength", "confidence", "price", "stop", "target", "weight")
+_ROWS = 16_384
+"""Rows that are turned into tuples at a time."""
 
 
 def signals_by_session(signals: pl.DataFrame, candidates: pl.DataFrame) -> dict[date, list[Signal]]:
@@ -56,8 +57,9 @@ def signals_by_session(signals: pl.DataFrame, candidates: pl.DataFrame) -> dict[
         nulls_last=True,
     )
     grouped: dict[date, list[Signal]] = defaultdict(list)
-    for row in ranked.select("session", *_FIELDS, "max_hold", "reason", "rank", "score").iter_rows():
-        grouped[row[0]].append(Signal(*row[1:]))
+    rows = ranked.select(Signal._fields).iter_rows(buffer_size=_ROWS)
+    for session, row in zip(ranked["session"], rows, strict=True):
+        grouped[session].append(Signal._make(row))
     return dict(grouped)
 
 
@@ -73,8 +75,7 @@ def candidates_by_session(candidates: pl.DataFrame) -> dict[date, dict[str, list
     """Group candidates by session, then by strategy, best first."""
     grouped: dict[date, dict[str, list[Candidate]]] = {}
     ordered = candidates.sort("session", "strategy", "rank")
-    for session, strategy, *fields in ordered.select(
-        "session", "strategy", "symbol", "rank", "score"
-    ).iter_rows():
-        grouped.setdefault(session, {}).setdefault(strategy, []).append(Candidate(*fields))
+    rows = ordered.select(Candidate._fields).iter_rows(buffer_size=_ROWS)
+    for session, strategy, row in zip(ordered["session"], ordered["strategy"], rows, strict=True):
+        grouped.setdefault(session, {}).setdefault(strategy, []).append(Candidate._make(row))
     return grouped

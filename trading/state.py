@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from trading.ledger import Ledger
@@ -76,6 +77,8 @@ class BookState:
 
 _PLAN = tuple(Plan.__slots__)
 _ORDER = tuple(Order.__slots__)
+_plan_values, _order_values = attrgetter(*_PLAN), attrgetter(*_ORDER)
+_JSON = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
 def new_state(capital: float, currency: str = "USD") -> BookState:
@@ -85,16 +88,15 @@ def new_state(capital: float, currency: str = "USD") -> BookState:
 
 def to_json(state: BookState) -> str:
     """State as JSON; floats keep all their digits, so that reading it back gives the same state."""
-    return json.dumps(
+    return _JSON.encode(
         {
             "session": state.session.isoformat() if state.session else None,
             "ledger": state.ledger.to_state(),
             "working": [_order_fields(order) for order in state.working],
-            "plans": [[*key, *(getattr(plan, name) for name in _PLAN)] for key, plan in state.plans.items()],
+            "plans": [[*key, *_plan_values(plan)] for key, plan in state.plans.items()],
             "streak": state.streak,
             "sequences": state.sequences,
-        },
-        separators=(",", ":"),
+        }
     )
 
 
@@ -112,7 +114,7 @@ def from_json(text: str) -> BookState:
 
 
 def _order_fields(order: Order) -> dict[str, Any]:
-    fields = {name: getattr(order, name) for name in _ORDER}
+    fields: dict[str, Any] = dict(zip(_ORDER, _order_values(order), strict=True))
     fields["session"] = order.session.isoformat()
     fields["good_till"] = order.good_till.isoformat() if order.good_till else None
     return fields

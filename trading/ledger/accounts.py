@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -36,7 +36,14 @@ class Account:
 
     def to_state(self) -> dict[str, int]:
         """Totals as JSON values."""
-        return asdict(self)
+        return {
+            "cash": self.cash,
+            "realised": self.realised,
+            "realised_today": self.realised_today,
+            "dividends": self.dividends,
+            "receivables": self.receivables,
+            "commissions": self.commissions,
+        }
 
 
 class Receivable(NamedTuple):

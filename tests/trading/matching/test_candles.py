@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Orders worked against candles: what trades, when, at which price, and what becomes of the rest."""
 
 from __future__ import annotations

@@ -149,10 +149,10 @@ class Instruments:
     def add_combination(self, contract: Mapping[str, Any]) -> Instrument | None:
         """Combination of known contracts; None when a leg is not known."""
         legs = tuple(
-            (leg["conId"], leg["ratio"] if leg["action"] == "BUY" else -leg["ratio"])
+            (leg["conId"], (leg["ratio"] or 0) * (1 if leg["action"] == "BUY" else -1))
             for leg in contract.get("comboLegs") or ()
         )
-        if not legs or any(number not in self._by_id for number, _ in legs):
+        if not legs or any(number not in self._by_id or not ratio for number, ratio in legs):
             return None
         symbol = "BAG:" + ",".join(f"{ratio:+d}x{number}" for number, ratio in legs)
         first = self._by_id[legs[0][0]]

@@ -1,0 +1,100 @@
+"""Lakes that are expensive to make, made once: tests that write take a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from delta import Lake
+from trading.book import BookConfig
+
+from .walks import DEMO, EAGER, Market, backfill, book, days_of, market, schedule
+
+LEAN = book(
+    "lean-momentum",
+    date(2013, 10, 1),
+    date(2014, 6, 30),
+    benchmark="SPY",
+    universe={"symbols": ("AAPL", "AIG", "FB", "GOOG", "GOOGL", "IBM")},
+    strategies={"momentum": {"params": EAGER}},
+    sizing={"max_position": 0.1},
+    risk={"max_portfolio_exposure": 0.8, "max_sector_exposure": 0.8},
+)
+"""Splits (GOOGL 2:1 on 2014-04-03, AAPL 7:1 on 2014-06-09), a new listing (GOOG), dividends, a regime."""
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A book walked twice: in one backfill, and day by day from ``first`` on after a shorter backfill."""
+
+    book: BookConfig
+    first: date
+    last: date
+    backfilled: Market
+    scheduled: Market
+
+    @property
+    def lakes(self) -> tuple[Lake, Lake]:
+        return self.backfilled.lake, self.scheduled.lake
+
+
+@pytest.fixture(scope="session")
+def sample_market(tmp_path_factory: pytest.TempPathFactory) -> Market:
+    """The whole offline sample, ingested."""
+    made = market(tmp_path_factory.mktemp("sample"))
+    made.ingest(DEMO)
+    return made
+
+
+@pytest.fixture(scope="session")
+def lean_market(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Market:
+    """Market data of the book ``LEAN``."""
+    made = market(tmp_path_factory.mktemp("lean"), "lean", folder=str(shared_data / "lean"))
+    made.ingest(LEAN)
+    return made
+
+
+@pytest.fixture
+def sample_copy(sample_market: Market, tmp_path: Path) -> Market:
+    """The sample in a lake of the test's own."""
+    return sample_market.copy(tmp_path)
+
+
+@pytest.fixture
+def lean_copy(lean_market: Market, tmp_path: Path) -> Market:
+    """The LEAN data in a lake of the test's own."""
+    return lean_market.copy(tmp_path)
+
+
+def _walked(new: Callable[[str], Path], made: Market, config: BookConfig, first: date, last: date) -> Walked:
+    backfilled, scheduled = made.copy(new("backfilled")), made.copy(new("scheduled"))
+    backfill(backfilled.lake, config, config.start, last)
+    backfill(scheduled.lake, config, config.start, first - timedelta(days=1))
+    schedule(scheduled.lake, config, days_of(first, last))
+    return Walked(config, first, last, backfilled, scheduled)
+
+
+@pytest.fixture(scope="session")
+def demo_walked(sample_market: Market, tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    """The demonstration book over AAPL's 2:1 split of 2005-02-28, which it holds."""
+    new = partial(tmp_path_factory.mktemp, numbered=True)
+    return _walked(new, sample_market, DEMO, date(2004, 12, 20), date(2005, 3, 15))
+
+
+@pytest.fixture(scope="session")
+def lean_walked(lean_market: Market, tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    """The LEAN book over the splits of GOOGL and AAPL."""
+    new = partial(tmp_path_factory.mktemp, numbered=True)
+    return _walked(new, lean_market, LEAN, date(2014, 3, 20), date(2014, 6, 13))
+
+
+@pytest.fixture(params=["demo", "lean"])
+def walked(request: pytest.FixtureRequest) -> Walked:
+    """Both walked books in turn."""
+    found: Walked = request.getfixturevalue(f"{request.param}_walked")
+    return found

@@ -1,0 +1,67 @@
+"""A day that was backfilled equals the day that was scheduled, row for row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+import delta
+from assets.desk import walk
+from delta.contracts import CorporateActions
+
+from .conftest import Walked
+from .walks import COMPARED, Market, backfill, days_of, frames, hashes, rows
+
+
+def test_sixty_sessions_one_by_one_equal_one_backfill(walked: Walked) -> None:
+    backfilled, scheduled = walked.lakes
+    span = (walked.first, walked.last)
+    assert len(days_of(*span)) >= 55
+    assert hashes(scheduled, walked.book.name, *span) == hashes(backfilled, walked.book.name, *span)
+    held = frames(backfilled, walked.book.name, *span)
+    empty = {table for table in COMPARED if held[table].is_empty()}
+    assert empty == (set() if walked.book.risk.regime else {"regimes"}), "the comparison says something"
+
+
+def test_the_books_trade_through_splits_and_dividends(walked: Walked) -> None:
+    lake, _ = walked.lakes
+    span = (walked.first, walked.last)
+    held = rows(lake, "positions", walked.book.name, *span).select("session", "symbol").unique()
+    actions = delta.read(lake, CorporateActions).select("action", "symbol", session="ex_date").collect()
+    met = actions.join(held, on=["session", "symbol"])
+    assert "split" in met["action"].to_list()
+    assert rows(lake, "portfolio", walked.book.name, *span)["dividends"].max() != 0.0
+    assert set(rows(lake, "trades", walked.book.name)["exit_reason"]) >= {"time", "momentum_failure"}
+
+
+def test_orders_of_the_schedule_end_as_those_of_the_backfill(walked: Walked) -> None:
+    ends = []
+    for lake in walked.lakes:
+        events = rows(lake, "order_events", walked.book.name, walked.first, walked.last)
+        last = events.group_by("order_ref", maintain_order=True).last()
+        ends.append(last.select("order_ref", "session", "sequence", "state", "filled", "average_price"))
+    assert ends[0].equals(ends[1])
+    assert set(ends[0]["state"]) >= {"FILLED", "CANCELLED"}
+
+
+def test_a_backfill_cut_anywhere_equals_the_whole(demo_walked: Walked, sample_copy: Market) -> None:
+    book, lake = demo_walked.book, sample_copy.lake
+    cuts = [
+        book.start,
+        *(d for d in days_of(book.start, demo_walked.last) if d.day == 15 and d.month in (3, 9)),
+    ]
+    ends = [days_of(book.start, cut)[-2] for cut in cuts[1:]]
+    for first, last in zip(cuts, [*ends, demo_walked.last], strict=True):
+        backfill(lake, book, first, last)
+    assert hashes(lake, book.name) == hashes(demo_walked.backfilled.lake, book.name)
+
+
+def test_backfilling_again_changes_no_row(demo_walked: Walked, tmp_path: Path) -> None:
+    lake, book = demo_walked.backfilled.copy(tmp_path).lake, demo_walked.book
+    before = hashes(lake, book.name)
+    backfill(lake, book, demo_walked.first, demo_walked.last, "again")
+    assert hashes(lake, book.name) == before
+    again = walk(lake, book, demo_walked.first, demo_walked.last, "and again")
+    assert all(commit.rows == commit.replaced for commit in again.values())
+    assert delta.runs(lake).filter(pl.col("run_id") == "and again").height == 1

@@ -6,6 +6,7 @@ The run is an ordinary Dagster run on the desk's instance: the page shows it wit
 from __future__ import annotations
 
 import os
+import uuid
 from datetime import date
 from typing import Any
 
@@ -19,7 +20,7 @@ from resources.desk import DeskResource
 
 
 class RunFailedError(RuntimeError):
-    """A run that ended in failure: the step, what it said, and the run's id."""
+    """A run that ended in a way that is no error of Python: the run's id, and what was said."""
 
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -59,21 +60,17 @@ def desk_instance(home: str) -> dg.DagsterInstance:
 def _execute(
     job: str, desk: DeskResource, instance: dg.DagsterInstance, **arguments: Any
 ) -> dg.ExecuteInProcessResult:
-    result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance, resources={"desk": desk}, run_config=QUIET, raise_on_error=False, **arguments
-    )
-    if not result.success:
-        raise RunFailedError(f"run {result.run_id} of {job} failed: {failure(result)}")
-    return result
-
-
-def failure(result: dg.ExecuteInProcessResult) -> str:
-    """What the first failed step of a run said, in one line."""
-    for event in result.all_events:
-        if event.event_type_value == "STEP_FAILURE":
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            said = " ".join(error.message.split()) if error is not None else "no error was recorded"
-            return f"{event.step_key}: {said}"
-    return "no step failed; see the run's log"
+    """Run a job; what its failed step raised is raised here, as it was, with a note that names the run."""
+    run_id = str(uuid.uuid4())
+    try:
+        return defs.resolve_job_def(job).execute_in_process(
+            instance=instance, resources={"desk": desk}, run_config=QUIET, run_id=run_id, **arguments
+        )
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
+    except (Exception, KeyboardInterrupt) as error:
+        error.add_note(f"in run {run_id} of {job}")
+        raise
+    except BaseException as error:  # a panic in a library's native code is no Exception
+        said = " ".join(str(error).split())
+        raise RunFailedError(f"run {run_id} of {job} failed: {type(error).__name__}: {said}") from error

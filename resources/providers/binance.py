@@ -14,7 +14,7 @@ import polars as pl
 
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import json_of
-from resources.providers import _frames
+from resources.providers import _frames, depth_files
 from resources.providers.base import (
     Answer,
     Capabilities,
@@ -56,6 +56,16 @@ class Binance(HttpProvider):
         """Bars of the pairs asked for."""
         require_timeframe(self, request)
         return _frames.joined([self._one(symbol, request) for symbol in request.symbols])
+
+    def depth(self, symbol: str, levels: int = depth_files.LEVELS) -> pl.DataFrame:
+        """Order book of a pair now; columns of the table ``depth`` without ``known_at``."""
+        pair = re.sub(r"[-/]", "", self.ticker(symbol)).upper()
+        return self.client.fetch(
+            "/api/v3/depth",
+            lambda body: depth_files.binance_snapshot(body, symbol, _frames.now(), levels, NAME),
+            parameters={"symbol": pair, "limit": levels},
+            symbol=symbol,
+        )
 
     @staticmethod
     def refusal(status: int, body: str) -> type[ProviderError] | None:

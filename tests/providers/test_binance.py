@@ -102,3 +102,13 @@ def test_a_week_belongs_to_the_session_it_ends_in(binance, web):
         (date(2021, 10, 24), datetime(2021, 10, 25, tzinfo=UTC))
     ]
     assert int(web.seen[0].query["startTime"]) == monday
+
+
+def test_the_order_book_of_a_pair(binance, web, recorded):
+    web.on("/api/v3/depth", recorded / "binance" / "http_spot_market_depth.json")
+    before = datetime.now(UTC)
+    book = binance.depth("BTC-USDT", 5)
+    assert web.seen[0].query == {"symbol": "BTCUSDT", "limit": "5"}
+    assert book.group_by("side").len().sort("side").rows() == [("ask", 5), ("bid", 5)]
+    assert set(book["symbol"]) == {"BTC-USDT"}
+    assert before <= book["quoted_at"][0] <= datetime.now(UTC)

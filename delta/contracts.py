@@ -506,7 +506,7 @@ class OrderEvents(Table):
     sort = ("book", "session", "order_ref", "sequence")
 
     book = Column(STRING, "name of the book")
-    session = Column(DATE, "session of the event")
+    session = Column(DATE, "session of the event; of what a broker said, the one the order was decided in")
     order_ref = Column(STRING, "identity of the order")
     sequence = Column(INTEGER, "1 for the first event of the order")
     state = Column(
@@ -774,6 +774,66 @@ class Halts(Table):
     checks = (one_of("action", "halt", "resume"),)
 
 
+class Executions(Table):
+    """What a broker has executed, as it was told: append-only.
+
+    The ledger's ``fills`` are booked from it. A correction is a row of the same execution with the next
+    revision; the newest revision counts. A commission that comes later is a row of its own.
+    """
+
+    name = "executions"
+    key = ("account", "execution_id", "revision", "report")
+    sort = ("account", "executed_at")
+
+    account = Column(STRING, "account at the broker")
+    execution_id = Column(STRING, "the broker's id without its revision")
+    revision = Column(INTEGER, "1 as first told; a correction has the next one")
+    report = Column(STRING, "execution, or commission once it is known")
+    book = Column(STRING, "book that it belongs to")
+    order_ref = Column(STRING, "order it belongs to; empty for what the desk did not order")
+    cause = Column(STRING, "order, manual, assignment, exercise, lapse or external")
+    symbol = Column(STRING, "instrument")
+    side = Column(STRING, "BUY or SELL")
+    quantity = Column(NUMBER, "units, positive; 0: taken back")
+    price = Column(NUMBER, "price of the execution")
+    multiplier = Column(NUMBER, "units of the underlying in one contract; 1 for stocks")
+    commission = Column(NUMBER, "paid, in the currency; null until the broker tells it", optional=True)
+    currency = Column(STRING, "ISO 4217 code")
+    perm_id = Column(INTEGER, "the broker's permanent id of the order")
+    order_id = Column(INTEGER, "API order id; 0 where the broker does not say")
+    client_id = Column(INTEGER, "API client that sent the order")
+    leg = Column(BOOLEAN, "whether it is the leg of a combination")
+    executed_at = Column(INSTANT, "time of the execution")
+    known_at = Column(INSTANT, "when the desk learned it")
+    run_id = Column(STRING, "run that recorded it")
+
+    checks = (
+        one_of("report", "execution", "commission"),
+        one_of("cause", "order", "manual", "assignment", "exercise", "lapse", "external"),
+        one_of("side", "BUY", "SELL"),
+        *finite("quantity", "price", "commission"),
+        Check("quantity >= 0", pl.col("quantity") >= 0),
+        Check("revision >= 1", pl.col("revision") >= 1),
+    )
+
+
+class Leases(Table):
+    """Who may place orders: append-only; the highest token of a name is in force until it expires."""
+
+    name = "leases"
+    key = ("resource", "token", "renewal")
+    sort = ("resource", "token")
+
+    resource = Column(STRING, "what is held")
+    token = Column(INTEGER, "fencing token: 1 more than that of the holder before")
+    renewal = Column(INTEGER, "0 when taken, counts up")
+    holder = Column(STRING, "run, machine and process")
+    expires_at = Column(INSTANT, "when another holder may take it; at once after a release")
+    known_at = Column(INSTANT, "when the row was written")
+
+    checks = (Check("token >= 1", pl.col("token") >= 1), Check("renewal >= 0", pl.col("renewal") >= 0))
+
+
 class BrokerSnapshots(Table):
     """What the broker said it holds: one row per position, cash balance or open order."""
 
@@ -838,6 +898,6 @@ BOOK: tuple[type[Table], ...] = (
     Performance,
     Risk,
 )
-CONTROL: tuple[type[Table], ...] = (Halts, BrokerSnapshots, Runs)
+CONTROL: tuple[type[Table], ...] = (Halts, BrokerSnapshots, Executions, Leases, Runs)
 TABLES: dict[str, type[Table]] = {table.name: table for table in (*MARKET, *BOOK, *CONTROL)}
 """Every table of the lake by name."""

@@ -237,6 +237,56 @@ class CostsConfig(Model):
         return merged
 
 
+class PlacementConfig(Model):
+    """How approved orders reach the broker, and what is checked at the last moment.
+
+    Attributes
+    ----------
+    broker : str
+        ``simulated``: a paper book's orders fill in process from the next session's bar; ``ib``: orders go
+        to the gateway or TWS of the desk's configuration, and its executions are booked.
+    read_only : bool
+        Look and reconcile, send nothing.
+    price_collar : float
+        Share of the last quote beyond which an entry's price, or the price it was decided at, is stale.
+    require_quote : bool
+        Wait without a quote; else the close of the decision stands in.
+    max_quantity, max_notional : float
+        Limits of one opening order; 0: none.
+    orders_per_minute, orders_per_day : int
+        Orders that may be sent; what is above waits.
+    refuse_duplicates : bool
+        Refuse an opening order that equals another one of its decision.
+    hours : str
+        ``any``: orders may rest at the broker before the open; ``regular``: sent in the session only.
+    look_seconds : float
+        Time between the two looks that confirm that an order never arrived.
+    follow_seconds : float
+        How long a run waits for orders that should fill at once.
+    cash_tolerance : float
+        Difference to the broker's cash that does not freeze the book.
+    restart_time, restart_timezone, restart_minutes : str, str, int
+        Daily restart of the gateway, in its zone, and the minutes before and after it without orders.
+    """
+
+    broker: Literal["simulated", "ib"] = "simulated"
+    read_only: bool = False
+    price_collar: Fraction = 0.1
+    require_quote: bool = False
+    max_quantity: float = Field(default=0.0, ge=0)
+    max_notional: float = Field(default=0.0, ge=0)
+    orders_per_minute: int = Field(default=60, ge=1)
+    orders_per_day: int = Field(default=1000, ge=1)
+    refuse_duplicates: bool = True
+    hours: Literal["any", "regular"] = "any"
+    look_seconds: float = Field(default=30.0, ge=0, le=600)
+    follow_seconds: float = Field(default=60.0, ge=0, le=3600)
+    cash_tolerance: float = Field(default=1.0, ge=0)
+    restart_time: str = Field(default="23:45", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    restart_timezone: str = "America/New_York"
+    restart_minutes: int = Field(default=10, ge=0, le=120)
+
+
 class AlertsConfig(Model):
     """Which events raise an alert and where it goes; secrets come from the environment.
 
@@ -303,6 +353,7 @@ class BookConfig(Model):
     sizing: SizingConfig = SizingConfig()
     risk: RiskConfig = RiskConfig()
     costs: CostsConfig = CostsConfig()
+    placement: PlacementConfig = PlacementConfig()
     alerts: AlertsConfig = AlertsConfig()
     report: ReportConfig = ReportConfig()
     logging: BookLoggingConfig = BookLoggingConfig()
@@ -327,6 +378,10 @@ class BookConfig(Model):
             raise ValueError(f"end {self.end} lies before start {self.start}")
         if not self.strategies:
             raise ValueError("a book needs a table [strategies.NAME]")
+        if self.placement.broker == "ib" and self.fill == "same_close":
+            raise ValueError(
+                'placement.broker = "ib" needs fill = "next_open": the close decided on has passed'
+            )
         return self
 
 

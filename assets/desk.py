@@ -8,14 +8,17 @@ import polars as pl
 from assets.inputs import (
     MARKET_READS,
     MarketFrames,
+    RefusedError,
     clipped,
     day_before,
     read_market,
+    refuse_traded,
+    replaced_range,
     session_times,
 )
 from assets.research import strategies
 from assets.stage import BACKFILL, SESSION, Stage, frame_of
-from delta import Commit, Lake, Pins, pin
+from delta import Commit, ContractError, Lake, Pins, pin, read
 from delta.contracts import (
     Books,
     Candidates,
@@ -40,10 +43,6 @@ from trading.window import price_window
 READS = (*MARKET_READS, Candidates, Signals, Regimes, Portfolio, OrderEvents)
 WRITES = (Orders, OrderEvents, Fills, Positions, Trades, Portfolio)
 """Written in this order: a portfolio row says that everything before it is there."""
-
-
-class RefusedError(RuntimeError):
-    """A run that must not be repeated or started; the message says why and what to do."""
 
 
 def walk(
@@ -75,6 +74,8 @@ def walk(
     ------
     RefusedError
         When a broker has already traded a session of the range, or the session before it is missing.
+    OvertakenError
+        When another run walked the book at the same time.
     """
     window = clipped(book, first, last)
     if window is None:
@@ -95,10 +96,12 @@ def walk(
         unplaced=unplaced,
         progress=progress,
     )
-    scope = {"book": book.name, "session": window}
+    scope = {"book": book.name, "session": replaced_range(book, *window)}
     remember_book(lake, book, run_id)
     for table in WRITES:
+        stage.refuse_overtaken()
         stage.write(table, frame_of(table, frames[table.name]), scope)
+    stage.refuse_overtaken(all_tables=True)
     stage.record(*window)
     return stage.commits
 
@@ -176,35 +179,27 @@ def opening_state(pins: Pins, book: BookConfig, first: date) -> BookState:
     return from_json(rows["state"][0])
 
 
-def refuse_traded(pins: Pins, book: BookConfig, first: date, last: date) -> None:
-    """Refuse sessions whose orders a broker has seen: history that happened is not written again."""
-    if book.mode == "backtest":
-        return
-    here = (pl.col("book") == book.name) & pl.col("session").is_between(first, last)
-    placed = (
-        pins.read(OrderEvents, where=here & (pl.col("source") != "simulation"), columns=["session", "source"])
-        .head(1)
-        .collect()
-    )
-    if not placed.is_empty():
-        raise RefusedError(
-            f"book {book.name}: orders of session {placed['session'][0]} have been placed "
-            f"({placed['source'][0]}); a traded session is not run again"
-        )
-
-
 def remember_book(lake: Lake, book: BookConfig, run_id: str) -> None:
     """Keep the book's configuration in ``books`` the first time it is used."""
-    digest = config_hash(book)
-    pins = pin(lake, [Books])
-    known = pins.read(Books, where=(pl.col("book") == book.name) & (pl.col("config_hash") == digest))
-    if not known.head(1).collect().is_empty():
+    if known_book(lake, book):
         return
+    digest, pins = config_hash(book), pin(lake, [Books])
     row = pl.DataFrame(
         {"book": [book.name], "config_hash": [digest], "mode": [book.mode], "config": [resolved(book)]}
     ).with_columns(pl.lit(datetime.now(UTC), Books.schema()["known_at"]).alias("known_at"))
     stage = Stage(lake, run_id, "books", pins, book)
-    stage.write(Books, frame_of(Books, row), None)
+    try:
+        stage.write(Books, frame_of(Books, row), None)
+    except ContractError:
+        if known_book(lake, book):  # another run has just kept it
+            return
+        raise
+
+
+def known_book(lake: Lake, book: BookConfig) -> bool:
+    """Whether ``books`` has the book with this very configuration."""
+    here = (pl.col("book") == book.name) & (pl.col("config_hash") == config_hash(book))
+    return not read(lake, Books, where=here).head(1).collect().is_empty()
 
 
 def _regimes(frame: pl.DataFrame) -> dict[date, Regime]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from delta import Pins
-from delta.contracts import Bars, CorporateActions, Instruments
+from delta.contracts import Bars, CorporateActions, Instruments, OrderEvents
 from resources.calendar import next_session, sessions
 from trading.book import BookConfig
 from trading.history import History, history_from_frames, newest
@@ -22,6 +22,10 @@ MARKET_READS = (Bars, CorporateActions, Instruments)
 
 class MissingDataError(RuntimeError):
     """The lake does not hold what a stage needs; the message says what to ingest."""
+
+
+class RefusedError(RuntimeError):
+    """A run that must not be repeated or started; the message says why and what to do."""
 
 
 class MarketFrames(NamedTuple):
@@ -103,6 +107,43 @@ def _listed_later(pins: Pins, symbols: set[str]) -> set[str]:
     return set(rows.unique().collect()["symbol"])
 
 
+def refuse_traded(pins: Pins, book: BookConfig, first: date, last: date) -> None:
+    """Refuse sessions whose orders a broker has seen: history that happened is not written again."""
+    if book.mode == "backtest":
+        return
+    here = (pl.col("book") == book.name) & pl.col("session").is_between(first, last)
+    placed = (
+        pins.read(OrderEvents, where=here & (pl.col("source") != "simulation"), columns=["session", "source"])
+        .head(1)
+        .collect()
+    )
+    if not placed.is_empty():
+        raise RefusedError(
+            f"book {book.name}: orders of session {placed['session'][0]} have been placed "
+            f"({placed['source'][0]}); a traded session is not run again"
+        )
+
+
+def refuse_stale(pins: Pins, book: BookConfig, market: MarketFrames, last: date) -> None:
+    """Refuse a session that no bar of the universe has reached yet: nothing is decided on stale data.
+
+    Sessions without bars between others are no reason, nor is a universe that was delisted.
+    """
+    history = market.history
+    newest_bar: date = history.sessions[history.session_index.max()].astype(object)
+    if newest_bar >= last:
+        return
+    gone = market.actions.filter(pl.col("action") == "delisting")["symbol"]
+    alive = sorted({*history.symbols} - {*gone})
+    later = pl.col("symbol").is_in(alive) & (pl.col("session") > last)
+    if not alive or not pins.read(Bars, where=later, columns=["session"]).head(1).collect().is_empty():
+        return
+    raise MissingDataError(
+        f"book {book.name}: the newest {book.timeframe} bars of its universe are of {newest_bar}, session "
+        f"{last} has none; ingest them (desk data ingest), or end the book at {newest_bar}"
+    )
+
+
 def _instruments(described: pl.DataFrame, symbols: Sequence[str]) -> dict[str, Instrument]:
     latest = described.filter(pl.col("symbol").is_in(symbols)).sort("valid_from")
     return {
@@ -133,6 +174,20 @@ def clipped(book: BookConfig, first: date, last: date) -> tuple[date, date] | No
         return None
     inside = sessions(book.calendar, first, last)["session"]
     return (inside[0], inside[-1]) if len(inside) else None
+
+
+def replaced_range(book: BookConfig, first: date, last: date) -> tuple[date, date]:
+    """Sessions that a run over ``first`` to ``last`` replaces.
+
+    A backtest that begins with the book's first session, or ends with its last, also clears what a run with
+    an earlier start or a later end has left there.
+    """
+    if book.mode != "backtest":
+        return first, last
+    whole = clipped(book, date.min, book.end) if book.end else None
+    begins = day_before(book, first) is None
+    ends = whole is not None and whole[1] == last
+    return (date.min if begins else first), (date.max if ends else last)
 
 
 def day_before(book: BookConfig, first: date) -> date | None:

@@ -90,7 +90,8 @@ def update_market(
         results.append(result)
         commits.update({commit.table: commit for commit in result.commits})
     versions = {name: commit.version for name, commit in commits.items()}
-    record_run(lake, RunRecord(run_id, STEP, before, versions, CODE_VERSION))
+    if versions:
+        record_run(lake, RunRecord(run_id, STEP, before, versions, CODE_VERSION))
     return MarketUpdate(results, commits)
 
 

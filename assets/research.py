@@ -5,10 +5,18 @@ from datetime import date
 
 import polars as pl
 
-from assets.inputs import MARKET_READS, MarketFrames, clipped, read_market
+from assets.inputs import (
+    MARKET_READS,
+    MarketFrames,
+    clipped,
+    read_market,
+    refuse_stale,
+    refuse_traded,
+    replaced_range,
+)
 from assets.stage import RESEARCH, Stage, frame_of
 from delta import Commit, Lake, pin
-from delta.contracts import Candidates, Regimes, Signals
+from delta.contracts import Candidates, OrderEvents, Regimes, Signals
 from resources.calendar import session_closes
 from trading.book import BookConfig
 from trading.history import select
@@ -29,15 +37,29 @@ def research(lake: Lake, book: BookConfig, first: date, last: date, run_id: str)
     -------
     dict
         Table to commit; empty when the book trades on none of the days.
+
+    Raises
+    ------
+    MissingDataError
+        When bars are missing, or those of the last session have not come yet.
+    RefusedError
+        When a broker has already traded a session of the range.
+    OvertakenError
+        When another run researched the book at the same time.
     """
     window = clipped(book, first, last)
     if window is None:
         return {}
+    refuse_traded(pin(lake, [OrderEvents]), book, *window)
     stage = Stage(lake, run_id, RESEARCH, pin(lake, MARKET_READS), book)
-    frames = research_frames(book, read_market(stage.pins, book, window[1]), *window)
-    scope = {"book": book.name, "session": window}
+    market = read_market(stage.pins, book, window[1])
+    refuse_stale(stage.pins, book, market, window[1])
+    frames = research_frames(book, market, *window)
+    scope = {"book": book.name, "session": replaced_range(book, *window)}
     for table in (Candidates, Signals, Regimes):
+        stage.refuse_overtaken()
         stage.write(table, frames[table.name], scope)
+    stage.refuse_overtaken(all_tables=True)
     stage.record(*window)
     return stage.commits
 

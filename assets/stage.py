@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from delta import Commit, Lake, Pins, Provenance, Table, write
+from delta import Commit, Lake, Pins, Provenance, Table, history, resolve, write
 from delta.manifest import RunRecord, record_run
 from trading.book import BookConfig, config_hash
 
@@ -19,6 +19,10 @@ CODE_VERSION = version("deltadesk")
 RESEARCH = "research"
 BACKFILL, SESSION = "desk/backfill", "desk/session"
 """Steps in the manifest; a session is decided by a backfill with simulated fills, or by the schedule."""
+
+
+class OvertakenError(RuntimeError):
+    """Another run of the same book was under way; the message says what to do."""
 
 
 @dataclass
@@ -53,6 +57,27 @@ class Stage:
         self.commits[table.name] = commit
         return commit
 
+    def refuse_overtaken(self, *, all_tables: bool = False) -> None:
+        """Stop when another run has replaced rows of the same book since this step wrote them.
+
+        Looks at the table written last, or at all of them. Two runs of one book at the same time would
+        otherwise leave the orders of one beside the portfolio of the other.
+
+        Raises
+        ------
+        OvertakenError
+            The message names the other run.
+        """
+        book = self.book.name if self.book else ""
+        commits = list(self.commits.values())
+        for commit in commits if all_tables else commits[-1:]:
+            other = overtaken_by(self.lake, commit, book)
+            if other:
+                raise OvertakenError(
+                    f"book {book}: run {other} wrote {commit.table} at the same time as this one; run again "
+                    "when no other run of the book is under way"
+                )
+
     def record(self, first: date | None = None, last: date | None = None) -> None:
         """Add the step to the manifest, once all its tables are committed."""
         record_run(
@@ -69,6 +94,16 @@ class Stage:
                 last_session=last,
             ),
         )
+
+
+def overtaken_by(lake: Lake, commit: Commit, book: str) -> str:
+    """Run that has replaced rows of a book in a table since a commit; empty where there is none."""
+    newest = resolve(lake, commit.table)
+    if newest <= commit.version:
+        return ""
+    since = history(lake, commit.table, newest - commit.version)
+    mine = since.filter((pl.col("scope") + ",").str.starts_with(f"book {book},"))
+    return str(mine["run_id"][0]) if mine.height else ""
 
 
 def frame_of(table: type[Table], frame: pl.DataFrame, **constants: Any) -> pl.DataFrame:

@@ -56,6 +56,7 @@ class RefusedError(CommandError):
 _PACKAGES = frozenset({"pipelines", "assets", "resources", "delta", "trading"})
 _CODES = {
     # By name, so that telling an error's code imports nothing.
+    "CalendarError": Exit.INPUT,
     "ConfigError": Exit.INPUT,
     "ContractError": Exit.INPUT,
     "QueryError": Exit.INPUT,
@@ -70,6 +71,7 @@ _CODES = {
     "MissingDataError": Exit.MISSING,
     "NoData": Exit.MISSING,
     "UnknownSymbol": Exit.MISSING,
+    "RefusedError": Exit.REFUSED,
     "Unsupported": Exit.INPUT,
 }
 

@@ -39,6 +39,8 @@ class PlacingPolicy:
         Why nothing but cancels may be sent now: halted, read-only, near the gateway's restart; empty: go.
     multipliers : mapping
         Units of the underlying in one contract, where not 1.
+    first_id : int
+        Order ids below it have been reserved by orders that are not looked at any more.
     market_open : bool
         Whether the calendar's session is open.
     """
@@ -49,6 +51,7 @@ class PlacingPolicy:
     max_sends: int = 3
     blocked: str = ""
     multipliers: Mapping[str, float] = field(default_factory=dict)
+    first_id: int = 1
     market_open: bool = True
 
 
@@ -65,7 +68,7 @@ class Desk:
         self.policy = policy
         self.standing = standings(ledger.events)
         self._sent = sending_times(ledger.events)
-        self._next_id = next_order_id(view.next_id, self.standing, policy.client_id)
+        self._next_id = next_order_id(max(view.next_id, policy.first_id), self.standing, policy.client_id)
         self._found: dict[str, Found] = {}
 
     def of(self, order_ref: str) -> Standing:
@@ -104,6 +107,8 @@ class Desk:
         waits = self.unresolved.get(symbol)
         if waits is not None and waits not in {intent.order_ref for intent in unit}:
             return Verdict("wait", f"order {waits} in {symbol} is unresolved")
+        if symbol in self.view.unknown:
+            return Verdict("refuse", f"the broker has no single contract for {symbol}")
         if self.policy.limits.hours == "regular" and not self.policy.market_open:
             return Verdict("wait", "the market is closed")
         others = [(other, self.of(ref)) for ref, other in self.intents.items() if other.kind == "submit"]

@@ -61,7 +61,7 @@ def _doubts(desk: Desk, intent: Intent) -> list[Step]:
     ]
 
 
-def _fate(desk: Desk, intent: Intent, fates: dict[str, Fate]) -> Fate:
+def _fate(desk: Desk, intent: Intent, fates: dict[str, Fate]) -> Fate:  # noqa: PLR0911 - a list of cases
     ref = intent.order_ref
     standing, absence, found = desk.of(ref), desk.view.absences.get(ref), desk.found(ref)
     if absence is None:
@@ -91,7 +91,9 @@ def _fate(desk: Desk, intent: Intent, fates: dict[str, Fate]) -> Fate:
     return _with_parent(desk, intent, fates)
 
 
-def _with_parent(desk: Desk, intent: Intent, fates: dict[str, Fate]) -> Fate:
+def _with_parent(  # noqa: PLR0911 - a list of cases
+    desk: Desk, intent: Intent, fates: dict[str, Fate]
+) -> Fate:
     """A child goes only with its parent, or to protect a position that is there."""
     parent = desk.intents.get(intent.parent_ref or "")
     if parent is None:
@@ -117,7 +119,7 @@ def _ending(desk: Desk, intent: Intent, fate: Fate) -> Note:
     notice = desk.view.notices.get(intent.order_ref)
     return Note(
         intent.order_ref,
-        fate.end,  # type: ignore[arg-type]
+        fate.end,
         fate.reason,
         found.executed,
         max(intent.quantity - found.executed, 0.0),

@@ -45,7 +45,9 @@ def in_doubt(desk: Desk, ref: str) -> bool:
     return found.lacking if found.done and not found.live else not found.live
 
 
-def _state(desk: Desk, intent: Intent, standing: Standing, found: Found) -> tuple[State | None, str]:
+def _state(  # noqa: PLR0911 - a list of cases
+    desk: Desk, intent: Intent, standing: Standing, found: Found
+) -> tuple[State | None, str]:
     """State that the view gives an order; None where it must be looked at again."""
     if found.executed >= found.wanted(intent.quantity) - DUST:
         return "FILLED", ""

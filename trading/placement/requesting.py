@@ -14,7 +14,7 @@ TICK = 0.01
 """Price step of what has no other one."""
 
 
-def cancel(desk: Desk, intent: Intent) -> list[Step]:
+def cancel(desk: Desk, intent: Intent) -> list[Step]:  # noqa: PLR0911 - a list of cases
     """Steps of a cancel: halts do not hold it up."""
     ref, target_ref = intent.order_ref, intent.target_ref or ""
     if desk.of(ref).state in CARRIED_OUT:
@@ -47,7 +47,9 @@ def modify(desk: Desk, changes: Sequence[Intent]) -> list[Step]:
     return steps
 
 
-def _modify(desk: Desk, intent: Intent, target_ref: str) -> list[Step]:
+def _modify(  # noqa: PLR0911 - a list of cases
+    desk: Desk, intent: Intent, target_ref: str
+) -> list[Step]:
     ref = intent.order_ref
     target, found = desk.intents.get(target_ref), desk.found(target_ref)
     if target is None or desk.ended(target_ref):

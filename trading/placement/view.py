@@ -89,6 +89,8 @@ class View:
         Order reference to what the looks before have found missing; see :func:`remember`.
     cash : mapping
         Currency to balance; empty where it was not asked for.
+    unknown : set of str
+        Symbols of which the broker has no contract, or several.
     """
 
     connection: int
@@ -104,6 +106,7 @@ class View:
     quotes: Mapping[str, float] = field(default_factory=dict)
     ticks: Mapping[str, float] = field(default_factory=dict)
     absences: Mapping[str, Absence] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
 
 
 class Found(NamedTuple):
@@ -125,7 +128,7 @@ class Found(NamedTuple):
     @property
     def lacking(self) -> bool:
         """Whether the broker says that more was filled than its executions show."""
-        return sum(order.filled for order in (*self.live, *self.done)) > self.executed + DUST
+        return sum(order.filled for order in self.done) > self.executed + DUST
 
     def wanted(self, quantity: float) -> float:
         """Quantity of the order: as intended, or more where the broker has adjusted it for a split."""

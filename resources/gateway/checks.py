@@ -118,6 +118,36 @@ def _algorithm(values: Values, _: Instrument) -> Refusal | None:
     return None
 
 
+def _conditions(values: Values, _: Instrument) -> Refusal | None:
+    for condition in values.get("conditions") or ():
+        wanted = _NEEDED.get(condition["type"], ())
+        if any(condition.get(name) is None for name in wanted):
+            return Refusal(321, "Error validating request.-'bH' : cause - Incomplete condition.")
+    return None
+
+
+_NEEDED = {1: ("price", "conId"), 4: ("percent",), 6: ("volume", "conId"), 7: ("changePercent", "conId")}
+
+
+def _adjustment(values: Values, _: Instrument) -> Refusal | None:
+    kind = values.get("adjustedOrderType")
+    if not kind:
+        return None
+    wanted = _ADJUSTED.get(kind)
+    if wanted is None or values["orderType"] != "STP":
+        return Refusal(321, f"Error validating request.-'bH' : cause - Cannot adjust a stop to '{kind}'.")
+    if any(values.get(name) is None for name in ("triggerPrice", *wanted)):
+        return Refusal(321, "Error validating request.-'bH' : cause - Incomplete adjustment.")
+    return None
+
+
+_ADJUSTED = {
+    "STP": ("adjustedStopPrice",),
+    "STP LMT": ("adjustedStopPrice", "adjustedStopLimitPrice"),
+    "TRAIL": ("adjustedStopPrice", "adjustedTrailingAmount"),
+    "TRAIL LIMIT": ("adjustedStopPrice", "adjustedTrailingAmount", "lmtPriceOffset"),
+}
+
 _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
     _account,
     _side,
@@ -126,15 +156,26 @@ _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
     _prices,
     _time_in_force,
     _algorithm,
+    _conditions,
+    _adjustment,
     check_tick,
 )
 
 
 def _check_times(values: Values, now: datetime) -> Refusal | None:
-    for name, code in (("goodAfterTime", 337), ("goodTillDate", 336)):
-        if values.get(name):
+    wanted = [
+        (name, code, values.get(name)) for name, code in (("goodAfterTime", 337), ("goodTillDate", 336))
+    ]
+    for entry in values.get("algoParams") or ():
+        if entry["tag"] in {"startTime", "endTime"}:
+            wanted.append((entry["tag"], 442, entry["value"]))
+    for condition in values.get("conditions") or ():
+        if condition["type"] == 3:
+            wanted.append(("condition time", 321, condition["time"] or "none"))
+    for name, code, text in wanted:
+        if text:
             try:
-                read_time(values[name], now)
+                read_time(text, now)
             except TimeSpellingError as error:
                 return Refusal(code, f"Invalid {name}: {error}.")
     return None

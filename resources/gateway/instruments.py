@@ -304,7 +304,7 @@ def _agrees(instrument: Instrument, wanted: Mapping[str, Any], *, by_id: bool = 
         and instrument.last_trade_date.startswith(str(given.get("lastTradeDate", "")))
         and float(given.get("strike", instrument.strike)) == instrument.strike
         and right == instrument.right
-        and float(given.get("multiplier", instrument.multiplier)) == instrument.multiplier
+        and given.get("multiplier", "") in {"", _multiplier_text(instrument), str(instrument.multiplier)}
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
+from collections import defaultdict
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ib_async import MarketOrder, Stock
@@ -19,6 +21,7 @@ from resources.gateway.intercept import deliver
 from resources.gateway.journal import Journal
 from resources.gateway.layout.fields import Choice, Field, Many, Repeat, encode
 from resources.gateway.layout.requests import REQUESTS
+from resources.gateway.moving import quote
 from resources.gateway.prices import Tape
 from resources.gateway.session import Session
 from resources.gateway.settings import Settings
@@ -63,31 +66,70 @@ def _entry(chance: random.Random, item: Repeat) -> dict:
     return {"type": kind, **nonsense(chance, choices[0].options[kind])}
 
 
-_KNOWN = {
-    "symbol": ["AAPL", "NONE", ""],
-    "secType": ["STK", "BAG", "OPT", ""],
-    "action": ["BUY", "SELL", "HOLD"],
-    "orderType": ["MKT", "LMT", "STP", "TRAIL", "TRAIL LIMIT", "MIT", "LOC", "MIDPRICE", "X"],
-    "tif": ["DAY", "GTC", "GTD", "IOC", ""],
+_USUAL: dict[str, list] = {
+    "conId": [None],
+    "symbol": ["AAPL"],
+    "secType": ["STK"],
+    "lastTradeDate": [""],
+    "strike": [None],
+    "right": [""],
+    "multiplier": [""],
+    "primaryExchange": [""],
+    "localSymbol": [""],
+    "tradingClass": [""],
+    "currency": ["USD"],
+    "exchange": ["SMART"],
+    "orderId": list(range(1, 30)),
+    "reqId": list(range(1, 30)),
+    "parentId": [0, 0, 1, 2],
+    "totalQuantity": [1.0, 5.0, 10.0],
+    "lmtPrice": [95.0, 100.0, 101.0],
+    "auxPrice": [1.0, 95.0, 105.0],
+    "trailingPercent": [None, 2.0],
+    "action": ["BUY", "SELL"],
+    "orderType": [
+        "MKT",
+        "LMT",
+        "STP",
+        "STP LMT",
+        "TRAIL",
+        "TRAIL LIMIT",
+        "MIT",
+        "LIT",
+        "LOC",
+        "MOC",
+        "MIDPRICE",
+        "REL",
+    ],
+    "tif": ["DAY", "GTC", "GTD", "IOC", "FOK", ""],
+    "ocaGroup": ["", "", "G"],
+    "ocaType": [0, 1, 2, 3],
+    "adjustedOrderType": [*[""] * 15, "STP", "TRAIL", "STP LMT"],
+    "transmit": [True, True, True, False],
+    "whatIf": [False],
+    "adjustedStopPrice": [90.0],
+    "lmtPriceOffset": [0.5],
+    "triggerPrice": [101.0],
+    "adjustedTrailingAmount": [1.0],
     "whatToShow": ["TRADES", "SCHEDULE", "MIDPOINT"],
-    "barSize": ["1 day", "1 min", "x"],
-    "duration": ["1 D", "1 Y", "x"],
-    "goodAfterTime": ["", "20240102 10:00:00 UTC", "x"],
-    "goodTillDate": ["", "20990102 10:00:00 UTC", "x"],
-    "time": ["", "20240102 10:00:00 UTC", "x"],
-    "algoStrategy": ["", "Twap", "Magic"],
-    "tickType": ["Last", "BidAsk", "x"],
-    "group": ["All", "x"],
-    "account": ["", "SIM000001", "U1"],
-    "end": ["", "20240102 10:00:00 UTC", "x"],
-    "currency": ["USD", ""],
-    "exchange": ["SMART", ""],
+    "duration": ["1 D", "1 Y"],
+    "goodAfterTime": ["", "", "20240102 10:00:00 UTC"],
+    "goodTillDate": ["20990102 10:00:00 UTC"],
+    "time": ["", "20240102 10:00:00 UTC"],
+    "algoStrategy": [*[""] * 8, "Twap", "Adaptive"],
+    "tickType": ["Last", "BidAsk"],
+    "group": ["All"],
+    "account": ["", "SIM000001"],
+    "end": [""],
+    "conjunction": ["a", "o"],
 }
+"""Values that requests make sense with; one field in forty is nonsense all the same."""
 
 
 def _value(chance: random.Random, name: str, kind: str) -> object:
-    if name in _KNOWN and kind == "text":
-        return chance.choice(_KNOWN[name])
+    usual = _USUAL.get(name, [None])
+    if isinstance(usual[-1], str) == (kind == "text") and name in _USUAL and chance.random() > 0.025:
+        return chance.choice(usual)
     choices: dict[str, list] = {
         "flag": [False, True],
         "text": ["", "x", "1"],
@@ -97,6 +139,21 @@ def _value(chance: random.Random, name: str, kind: str) -> object:
     return chance.choice(choices.get(kind, [None, 0.0, 1.0, 99.5, 100.0, -5.0, 1e300]))
 
 
+def consistent(hub: Hub) -> None:
+    """Orders, executions and positions say the same."""
+    filled: dict[int, float] = defaultdict(float)
+    held = 0.0
+    for record in hub.broker.executions:
+        filled[record["permId"]] += record["shares"]
+        held += record["shares"] if record["side"] == "BOT" else -record["shares"]
+    for ticket in hub.broker.book.tickets.values():
+        assert ticket.filled == pytest.approx(filled[ticket.perm_id])
+        assert ticket.filled <= ticket.total + 1e-9
+        assert (ticket.status == "Filled") == (ticket.filled > 0 and ticket.remaining < 1e-9)
+    positions = sum(position.quantity for position in hub.broker.account.held().values())
+    assert positions == pytest.approx(held)
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**9), version=st.sampled_from([157, 163, 178]))
 def test_any_request_is_answered_without_an_unexpected_failure(tmp_path_factory, seed, version):
@@ -104,15 +161,20 @@ def test_any_request_is_answered_without_an_unexpected_failure(tmp_path_factory,
     session = Session(version=version, client_id=0)
     hub.sessions.append(session)
     chance = random.Random(seed)
-    for _ in range(40):
+    for _ in range(60):
         message = chance.choice([*REQUESTS.values(), *[REQUESTS[3]] * 40, *[REQUESTS[20]] * 5])
         payload = pack(encode(message, nonsense(chance, message.items), version))[4:]
         read = hub.read(session, payload)
         assert read is not None, hub.refused_frames
         deliver(hub, session, *read)
         hub.distribute()
+        if chance.random() < 0.2:
+            quote(hub.broker, "AAPL", chance.choice([94.0, 99.5, 100.0, 106.0]))
+            hub.price_changed("AAPL")
+            hub.distribute()
         failures = [values for name, values, _ in session.take() if name == "error" and values["code"] == 322]
         assert not [values for values in failures if "Error'" in values["text"]], (read, failures)
+    consistent(hub)
 
 
 @settings(max_examples=150, deadline=None)

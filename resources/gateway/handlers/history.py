@@ -66,7 +66,7 @@ def historical_data(hub: Hub, session: Session, values: Values) -> None:
         return
     try:
         first, last = _range(values, hub.broker.clock.now())
-    except (TimeSpellingError, ValueError) as error:
+    except (TimeSpellingError, ValueError, OverflowError) as error:
         session.error(number, 321, f"Error validating request.-'bO' : cause - {error}")
         return
     if values["whatToShow"] == "SCHEDULE":

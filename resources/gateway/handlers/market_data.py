@@ -13,6 +13,7 @@ from resources.gateway.placing import resolve
 from resources.gateway.session import Session
 
 MAX_LINES = 100
+MAX_ROWS = 20
 _SIZE = 100
 _DELAYED = {1: 66, 2: 67, 4: 68, 6: 72, 7: 73, 9: 75, 14: 76}
 _DELAYED_SIZES = {0: 69, 3: 70, 5: 71, 8: 74}
@@ -62,9 +63,10 @@ def market_depth(hub: Hub, session: Session, values: Values) -> None:
         session.error(number, *_NO_DEFINITION)
         return
     smart = bool(values["smartDepth"])
+    rows = min(max(values["rows"] or 5, 1), MAX_ROWS)
     session.streams["depth", number] = {
         "symbol": instrument.symbol,
-        "rows": values["rows"] or 5,
+        "rows": rows,
         "smart": smart,
     }
     send_depth(hub, session, number, session.streams["depth", number], operation=0)

@@ -51,6 +51,17 @@ def run_session(
     return _execute("daily", desk, instance, partition_key=key, tags=tags)
 
 
+def market_problems(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the providers said of the symbols that a run could not bring up to date, a line each."""
+    found = (
+        event.materialization.metadata.get("problems")
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey(["market", "bars"])
+    )
+    texts = (str(each.value) for each in found if each is not None)
+    return [line.removeprefix("- ") for text in texts for line in text.splitlines()]
+
+
 def desk_instance(home: str) -> dg.DagsterInstance:
     """Dagster instance of the desk's home folder."""
     os.environ["DAGSTER_HOME"] = os.path.abspath(home)

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from delta import Lake, open_lake, pin
+from delta import Lake, open_lake, read, run_of
 from delta.contracts import Books
 from resources.config import ConfigError, DeskConfig, load_books, load_desk
 from resources.config.books import book_files, default_name, find_book
@@ -26,11 +26,14 @@ class DeskResource(dg.ConfigurableResource[Any]):
         Lake; empty: the one of the desk's file and the environment.
     fixed_now : str
         ISO time that the desk takes for now, to replay the past as if it were today; empty: the clock.
+    given : dict of str to str
+        Books by name as JSON, in place of what files and lake say of them.
     """
 
     config_file: str = ""
     lake_uri: str = ""
     fixed_now: str = ""
+    given: dict[str, str] = {}  # noqa: RUF012 - a field of a model
 
     def config(self) -> DeskConfig:
         """The desk's configuration, read afresh: files may change without a restart."""
@@ -58,18 +61,24 @@ class DeskResource(dg.ConfigurableResource[Any]):
         ConfigError
             When neither a file nor the table ``books`` knows it.
         """
+        if name in self.given:
+            return BookConfig.model_validate_json(self.given[name])
         folder = self.config().books
         found = find_book(folder, name)
         if found is not None:
             return found
-        used = (
-            pin(self.lake(), [Books])
-            .read(Books, where=pl.col("book") == name)
-            .sort("known_at")
-            .tail(1)
-            .collect()
-        )
-        if used.is_empty():
+        used = last_used(self.lake(), name)
+        if used is None:
             have = ", ".join(default_name(file) for file in book_files(folder)) or "none"
             raise ConfigError([f"book {name!r} is unknown; the book files in {folder} are: {have}"])
-        return BookConfig.model_validate_json(used["config"][0])
+        return used
+
+
+def last_used(lake: Lake, name: str) -> BookConfig | None:
+    """Configuration of a book in its newest run; None for a book that never ran."""
+    rows = read(lake, Books, where=pl.col("book") == name).sort("known_at").collect()
+    if rows.is_empty():
+        return None
+    run = run_of(lake, book=name)
+    same = rows.filter(pl.col("config_hash") == (run.config_hash if run else None))
+    return BookConfig.model_validate_json((rows if same.is_empty() else same)["config"][-1])

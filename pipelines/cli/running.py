@@ -13,7 +13,7 @@ from pipelines.cli import context
 from pipelines.cli.exits import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import dagster as dg
 
@@ -41,16 +41,18 @@ def backtest(
     --start, --end and --name the book itself is walked through all its sessions.
     """
     config = derived(context.book(book), start, end, name)
+    first, last = sessions_of(config)
     with machinery(config) as (desk, instance):
         from pipelines.cli.output import progress
-        from pipelines.runs import run_backtest, run_market
+        from pipelines.runs import market_problems, run_backtest, run_market
 
-        first, last = sessions_of(config)
         with progress(f"{config.name} {first} to {last}", 2) as advance:
-            run_market(desk, instance, config.name)
+            problems = market_problems(run_market(desk, instance, config.name))
             advance(1, f"{config.name}: walking through {first} to {last}")
-            result = run_backtest(desk, instance, config.name, first, last)
+            with because(problems):
+                result = run_backtest(desk, instance, config.name, first, last)
             advance(1)
+    tell(problems)
     show_backtest(config, first, last, result.run_id, as_json=as_json)
 
 
@@ -64,11 +66,13 @@ def run(
 ) -> None:
     """Run one session of a book exactly as the schedule does, and print the daily report."""
     config = context.book(book)
-    with machinery(config) as (desk, instance):
-        from pipelines.runs import run_session
+    day = _session(config, session)
+    with machinery(config, scheduled=True) as (desk, instance):
+        from pipelines.runs import market_problems, run_session
 
-        day = _session(config, session, desk)
         result = run_session(desk, instance, config.name, day)
+        problems = market_problems(result)
+    tell(problems)
     show_daily(config, day, result.run_id, as_json=as_json)
 
 
@@ -130,38 +134,99 @@ def sessions_of(book: BookConfig) -> tuple[date, date]:
 
 
 @contextmanager
-def machinery(book: BookConfig) -> Iterator[tuple[DeskResource, dg.DagsterInstance]]:
-    """The desk's resource and Dagster instance; a book without a file is known to the lake meanwhile."""
+def machinery(
+    book: BookConfig, *, scheduled: bool = False
+) -> Iterator[tuple[DeskResource, dg.DagsterInstance]]:
+    """The desk's resource and Dagster instance, once it is sure that the book can be run.
+
+    A book without a file in the desk's folder is handed to the run as it is.
+    """
     import os
 
-    from assets.desk import remember_book
+    from delta import TABLES, pin
     from pipelines.cli.ui import dagster_environment
+
+    given = _given(book)
+    pin(context.lake(create=True), TABLES)  # a table of another schema is refused before anything is written
+    config = context.desk()
+    home = dagster_environment(config)["DAGSTER_HOME"]
+    sys.path.insert(0, os.getcwd())  # a user's own strategies
+
+    from assets.factory import require_mode
+    from pipelines.partitions import DESK
     from pipelines.runs import desk_instance
     from resources.desk import DeskResource
 
-    config = context.desk()
-    home = dagster_environment(config)["DAGSTER_HOME"]
+    if scheduled:
+        require_mode(book, DESK)
     file = context.config_file()
-    desk = DeskResource(config_file=str(file or ""), lake_uri=config.lake)
-    sys.path.insert(0, os.getcwd())  # a user's own strategies
-    if book.name not in context.books():
-        remember_book(desk.lake(), book, "desk backtest")
     with desk_instance(home) as instance:
-        yield desk, instance
+        yield DeskResource(config_file=str(file or ""), lake_uri=config.lake, given=given), instance
 
 
-def _session(book: BookConfig, session: str | None, desk: DeskResource) -> date:
+def _given(book: BookConfig) -> dict[str, str]:
+    """The book by name, as JSON, unless the desk's folder has it.
+
+    Raises
+    ------
+    InputError
+        The folder has another book of this name.
+    """
+    from resources.config.books import find_book
+    from trading.book import resolved
+
+    kept = find_book(context.desk().books, book.name, strategies=False)
+    if kept is None:
+        return {book.name: resolved(book)}
+    if kept != book:
+        raise InputError(f"{context.desk().books} has another book named {book.name}; choose another name")
+    return {}
+
+
+@contextmanager
+def because(problems: Sequence[str]) -> Iterator[None]:
+    """Add what the providers said to an error about missing bars."""
+    from assets.inputs import MissingDataError
+
+    try:
+        yield
+    except MissingDataError as error:
+        if not problems:
+            raise
+        raise MissingDataError(f"{error} ({'; '.join(problems)})") from error
+
+
+def tell(problems: Sequence[str]) -> None:
+    """Say which symbols could not be brought up to date."""
+    from pipelines.cli.output import note
+
+    for problem in problems:
+        note(f"desk: {problem}")
+
+
+def _session(book: BookConfig, session: str | None) -> date:
+    """Session asked for, or the last one of the book that has closed.
+
+    Raises
+    ------
+    InputError
+        It has not closed yet, or the book does not trade on it.
+    CalendarError
+        It is no session.
+    """
     from pipelines.cli.times import day
-    from resources.calendar import is_session, last_closed_session, session_close
+    from resources.calendar import is_session, session_close
 
-    closed = last_closed_session(book.calendar, desk.now())
+    first, last = sessions_of(book)
     if session is None:
-        return min(book.end, closed) if book.end else closed
+        return last
     chosen = day(session)
     if not is_session(book.calendar, chosen):
         session_close(book.calendar, chosen)  # names the sessions around it
-    if chosen > closed:
-        raise InputError(f"session {chosen} has not closed yet; the last one that has is {closed}")
+    if not first <= chosen <= last:
+        open_end = book.end is None or chosen <= book.end
+        why = "has not closed yet" if chosen > last and open_end else "is none of the book's"
+        raise InputError(f"session {chosen} {why}: {book.name} can be run from {first} to {last}")
     return chosen
 
 

@@ -43,6 +43,7 @@ class Broker:
         self.executions: list[Values] = []
         self.outbox: list[Event] = []
         self.account_changed = False
+        self._dividends: list[dict[str, Any]] = []
         self.last_session: date | None = None
         self.held_ids: set[tuple[int, int]] = set()
         self.costs = costs_for(settings.costs)
@@ -106,6 +107,10 @@ class Broker:
                 self.instruments.add_combination(record["contract"])
             case "instrument_row":
                 self.instruments.add(record["row"])
+            case "dividend":
+                self._dividends.append(record["due"])
+            case "dividends_paid":
+                self._dividends = [entry for entry in self._dividends if entry["paid"] > record["session"]]
             case "session":
                 self.last_session = date.fromisoformat(record["session"])
             case "price":
@@ -320,6 +325,20 @@ class Broker:
         return self.quotes.price(leg) or 0.0
 
     # --------------------------------------------------------------------------------------------- day end
+
+    def owe_dividend(self, symbol: str, amount: float, currency: str, paid: date) -> None:
+        """Remember a dividend until its pay date."""
+        due = {"symbol": symbol, "amount": amount, "currency": currency, "paid": paid.isoformat()}
+        self._dividends.append(due)
+        self._journal.append("dividend", {"due": due})
+
+    def take_dividends(self, session: date) -> list[dict[str, Any]]:
+        """Dividends that are paid by a session; they are owed no more."""
+        due = [entry for entry in self._dividends if entry["paid"] <= session.isoformat()]
+        if due:
+            self._dividends = [entry for entry in self._dividends if entry not in due]
+            self._journal.append("dividends_paid", {"session": session.isoformat()})
+        return due
 
     def finish_session(self, session: date) -> None:
         """Remember that a session is over: it is not replayed again."""

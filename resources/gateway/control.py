@@ -11,6 +11,7 @@ from typing import Any
 
 from resources.gateway import happenings
 from resources.gateway.clock import SimulatedClock
+from resources.gateway.corporate import apply_actions
 from resources.gateway.faults import NOTICES
 from resources.gateway.happenings import manual_order, manual_trade
 from resources.gateway.instruments import Instrument
@@ -64,6 +65,12 @@ def bars(server: Server, arguments: Arguments) -> Answer:
     return {"added": server.hub.tape.add(arguments["rows"])}
 
 
+def actions(server: Server, arguments: Arguments) -> Answer:
+    """Add corporate actions from rows of their table; they are booked when their session is replayed."""
+    server.hub.tape.add_actions(arguments["rows"])
+    return {}
+
+
 def price(server: Server, arguments: Arguments) -> Answer:
     """One price of a symbol, of ``size`` units or as many as anybody wants; or a bid and an ask."""
     broker = server.hub.broker
@@ -112,6 +119,7 @@ def session(server: Server, arguments: Arguments) -> Answer:
         raise ControlError(f"session {wanted} was replayed already; the last one was {after}")
     for day in days:
         found = _bars_of(server, symbols, day)
+        apply_actions(hub.broker, hub.tape.actions(day), day)
         replay(hub.broker, day, found, hub.tape.hours(day, found))
         hub.broker.finish_session(day)
         for symbol in found:
@@ -285,6 +293,7 @@ COMMANDS: dict[str, Command] = {
     "status": status,
     "instruments": instruments,
     "bars": bars,
+    "actions": actions,
     "price": price,
     "advance": advance,
     "session": session,

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from delta import Lake, open_lake, read
-from delta.contracts import Bars, Instruments, Sessions
+from delta.contracts import Bars, CorporateActions, Instruments, Sessions
 from resources.gateway.prices import Hours, Tape
 
 CALENDAR = "XNYS"
@@ -26,7 +26,9 @@ def lake_tape(uri: str) -> tuple[Tape, Callable[[], Rows]]:
         Lake.
     """
     lake = open_lake(uri)
-    tape = Tape(lambda symbols: bar_rows(lake, symbols), lambda: session_hours(lake))
+    tape = Tape(
+        lambda symbols: bar_rows(lake, symbols), lambda: session_hours(lake), lambda: action_rows(lake)
+    )
     return tape, lambda: instrument_rows(lake)
 
 
@@ -55,6 +57,13 @@ def bar_rows(lake: Lake, symbols: Sequence[str]) -> Iterable[dict[str, Any]]:
         .select(*key, "session", "open", "high", "low", "close", "volume")
     )
     return frame.collect().iter_rows(named=True)
+
+
+def action_rows(lake: Lake) -> Rows:
+    """Corporate actions, of each the row learned last."""
+    key = ("symbol", "ex_date", "action")
+    frame = read(lake, CorporateActions).sort("known_at").group_by(*key, maintain_order=True).last()
+    return frame.select(*key, "value", "pay_date", "new_symbol", "currency").collect().to_dicts()
 
 
 def session_hours(lake: Lake) -> dict[Any, Hours]:

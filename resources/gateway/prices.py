@@ -53,18 +53,23 @@ class Tape:
         Rows of the bars table of symbols.
     hours : callable, optional
         Opening times by session.
+    actions : callable, optional
+        Rows of the corporate actions table.
     """
 
     def __init__(
         self,
         loader: Callable[[Sequence[str]], Iterable[Mapping[str, Any]]] | None = None,
         hours: Callable[[], Mapping[date, Hours]] | None = None,
+        actions: Callable[[], Iterable[Mapping[str, Any]]] | None = None,
     ) -> None:
         self._loader = loader
         self._hours_loader = hours
         self._bars: dict[tuple[str, str], list[TimedBar]] = defaultdict(list)
         self._loaded: set[str] = set()
         self._hours: dict[date, Hours] = {}
+        self._actions_loader = actions
+        self._actions: list[Mapping[str, Any]] = []
         self.refresh()
 
     def refresh(self) -> None:
@@ -72,6 +77,8 @@ class Tape:
         self._loaded.clear()
         if self._hours_loader is not None:
             self._hours.update(self._hours_loader())
+        if self._actions_loader is not None:
+            self._actions = list(self._actions_loader())
 
     def need(self, symbols: Iterable[str]) -> None:
         """Load the bars of symbols at once."""
@@ -93,6 +100,16 @@ class Tape:
             newest = {entry.closes_at: entry for entry in self._bars[key]}
             self._bars[key] = sorted(newest.values())
         return count
+
+    def add_actions(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add corporate actions; dates may be given as text."""
+        for row in rows:
+            dates = {name: _day(row.get(name)) for name in ("ex_date", "pay_date")}
+            self._actions.append({**row, **dates})
+
+    def actions(self, session: date) -> list[Mapping[str, Any]]:
+        """Corporate actions whose ex date is a session."""
+        return [row for row in self._actions if row["ex_date"] == session]
 
     def add_hours(self, session: date, hours: Hours) -> None:
         """Opening times of a session."""
@@ -144,6 +161,10 @@ class Tape:
     def _of(self, symbol: str, timeframe: str) -> list[TimedBar]:
         self.need([symbol])
         return self._bars.get((symbol, timeframe), [])
+
+
+def _day(value: object) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value if isinstance(value, date) else None
 
 
 def _timed(row: Mapping[str, Any]) -> TimedBar:

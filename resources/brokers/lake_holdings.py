@@ -1,0 +1,126 @@
+"""What an account should hold by the books that trade it: their last portfolio and what came since."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import polars as pl
+
+from delta import Lake, Pins, pin
+from delta.contracts import (
+    BrokerSnapshots,
+    CorporateActions,
+    Executions,
+    Fills,
+    Portfolio,
+    Positions,
+)
+from resources.brokers.journal import Expected, holdings
+from resources.brokers.rows import report_of
+from trading.placement import Report, newest
+
+READS = (Portfolio, Positions, Fills, Executions, CorporateActions, BrokerSnapshots)
+
+
+def expected_holdings(lake: Lake, account: str, book: str, now: datetime) -> Expected | None:
+    """Positions and cash that the account should have; None before a book's first session.
+
+    Every book that has executions in the account counts, with its positions at the last session decided,
+    split since, and the executions that are not booked yet.
+    """
+    pins = pin(lake, READS)
+    executions = standing_executions(pins, pl.col("account") == account)
+    books = sorted({book, *(owner for owner, _ in executions)})
+    positions: dict[str, float] = {}
+    cash: dict[str, float] = {}
+    for name in books:
+        if not _add_book(pins, name, now.date(), positions, cash):
+            return None
+    booked = booked_executions(pins, books)
+    moved, flows = holdings(
+        report for _, report in executions if not report.leg and report.root not in booked
+    )
+    for totals, added in ((positions, moved), (cash, flows)):
+        for name, amount in added.items():
+            totals[name] = totals.get(name, 0.0) + amount
+    held = {symbol: quantity for symbol, quantity in positions.items() if abs(quantity) > 1e-9}
+    return Expected(held, cash, cash_offset(pins, account))
+
+
+def standing_executions(pins: Pins, where: pl.Expr) -> list[tuple[str, Report]]:
+    """Executions as they stand, each with its book: newest revision, last commission told; oldest first."""
+    rows = pins.read(Executions, where=where).collect()
+    owners = dict(rows.select("execution_id", "book").iter_rows())
+    current = newest(report_of(row) for row in rows.iter_rows(named=True))
+    ordered = sorted(current.values(), key=lambda report: (report.executed_at, report.root))
+    return [(owners[report.root], report) for report in ordered]
+
+
+def booked_executions(pins: Pins, books: Sequence[str]) -> set[str]:
+    """Executions that the ledgers of books have."""
+    rows = pins.read(Fills, where=pl.col("book").is_in(list(books)), columns=["execution_id"]).collect()
+    return set(rows["execution_id"])
+
+
+def cash_offset(pins: Pins, account: str) -> dict[str, float] | None:
+    """What the broker's cash is above the ledger's, as first seen or as a person has accepted it last."""
+    rows = (
+        pins.read(
+            BrokerSnapshots,
+            where=(pl.col("account") == account) & (pl.col("kind") == "cash"),
+            columns=["item", "detail", "known_at"],
+        )
+        .sort("known_at")
+        .group_by("item", maintain_order=True)
+        .last()
+        .collect()
+    )
+    if rows.is_empty():
+        return None
+    return {item: json.loads(detail)["above_the_ledger"] for item, detail, _ in rows.iter_rows()}
+
+
+def _add_book(
+    pins: Pins, book: str, today: date, positions: dict[str, float], cash: dict[str, float]
+) -> bool:
+    """Add what a book held at its last session; whether it has had one."""
+    last = (
+        pins.read(Portfolio, where=pl.col("book") == book, columns=["session", "cash", "state"])
+        .sort("session")
+        .tail(1)
+        .collect()
+    )
+    if last.is_empty():
+        return False
+    session, balance, state = last.row(0)
+    currency = json.loads(state)["ledger"].get("currency", "USD")
+    cash[currency] = cash.get(currency, 0.0) + balance
+    held = pins.read(
+        Positions,
+        where=(pl.col("book") == book) & (pl.col("session") == session),
+        columns=["symbol", "quantity"],
+    ).collect()
+    ratios = _splits(pins, session, today)
+    for symbol, quantity in held.iter_rows():
+        positions[symbol] = positions.get(symbol, 0.0) + quantity * ratios.get(symbol, 1.0)
+    return True
+
+
+def _splits(pins: Pins, after: date, until: date) -> dict[str, float]:
+    """Splits that are effective and that the last portfolio does not know."""
+    rows = (
+        pins.read(
+            CorporateActions,
+            where=(pl.col("action") == "split") & (pl.col("ex_date") > after) & (pl.col("ex_date") <= until),
+        )
+        .collect()
+        .sort("known_at")
+        .group_by("symbol", "ex_date", maintain_order=True)
+        .last()
+    )
+    ratios: dict[str, float] = {}
+    for symbol, ratio in rows.select("symbol", "value").iter_rows():
+        ratios[symbol] = ratios.get(symbol, 1.0) * (ratio or 1.0)
+    return ratios

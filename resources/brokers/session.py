@@ -1,0 +1,202 @@
+"""Placing a book's orders: its broker, its journal, its limits and its times put together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from delta import Lake, pin
+from delta.contracts import BrokerSnapshots, OrderEvents, Orders
+from delta.contracts import Instruments as InstrumentTable
+from resources.brokers.accounts import live_allowed
+from resources.brokers.base import AccountRefusedError, Broker, Instrument, Instruments, Pace
+from resources.brokers.ib import IBBroker
+from resources.brokers.lake_journal import SOURCE, LakeJournal
+from resources.brokers.lease import DeltaLease
+from resources.brokers.placing import Outcome, Placing
+from resources.brokers.rows import last_states
+from resources.calendar import last_closed_session, session_close, sessions
+from resources.config import DeskConfig
+from trading.book import BookConfig, PlacementConfig
+from trading.placement import PlacingPolicy
+
+READ_ONLY = "DESK_READ_ONLY"
+DOUBTFUL = ("RESERVED", "SENT", "UNKNOWN")
+
+
+def places_at_broker(book: BookConfig) -> bool:
+    """Whether a book's orders go to a gateway; those of other paper books fill in process."""
+    return book.mode != "backtest" and book.placement.broker == "ib"
+
+
+def place_book(
+    lake: Lake,
+    desk: DeskConfig,
+    book: BookConfig,
+    *,
+    now: datetime,
+    run_id: str,
+    code_version: str,
+    pace: Pace | None = None,
+    send: bool = True,
+) -> Outcome:
+    """Bring a book's orders and its ledger in step with the broker.
+
+    Parameters
+    ----------
+    now : datetime
+        Time of the desk; it goes on from there while the run lasts.
+    send : bool
+        Whether orders are sent; else the run only looks and records.
+
+    Raises
+    ------
+    BrokerError
+        The broker cannot be reached or the account is refused.
+    LeaseError, SupersededError
+        Another run places the same orders.
+    """
+    if book.mode == "live" and book.placement.broker != "ib":
+        raise AccountRefusedError(
+            f'book {book.name}: mode is live and placement.broker is "simulated"; set it to "ib"'
+        )
+    clock = ticking(now)
+    chosen = pace or pace_of(desk, book)
+    instruments = known_instruments(lake)
+    broker = IBBroker(
+        instruments,
+        host=desk.broker.host,
+        port=desk.broker.port,
+        client_id=desk.broker.client_id,
+        account=desk.broker.account,
+        live_allowed=live_allowed(book),
+        timezone=book.placement.restart_timezone,
+        pace=chosen,
+        clock=clock,
+    )
+    placing = placing_of(
+        lake, desk, book, broker, instruments, clock, run_id, code_version, chosen, send=send
+    )
+    return asyncio.run(placing.run())
+
+
+def placing_of(
+    lake: Lake,
+    desk: DeskConfig,
+    book: BookConfig,
+    broker: Broker,
+    instruments: Instruments,
+    clock: Callable[[], datetime],
+    run_id: str,
+    code_version: str,
+    pace: Pace,
+    *,
+    send: bool = True,
+) -> Placing:
+    """A run of placing with the lake as its memory."""
+    limits = book.placement
+    if not send or os.environ.get(READ_ONLY) == "1":
+        limits = limits.model_copy(update={"read_only": True})
+    client = f"client {desk.broker.client_id} at {desk.broker.host}:{desk.broker.port}"
+    policy = PlacingPolicy(
+        desk.broker.client_id,
+        limits,
+        timedelta(seconds=limits.look_seconds),
+        multipliers={one.symbol: one.multiplier for one in instruments.values()},
+        market_open=market_open(book.calendar, clock()),
+    )
+    return Placing(
+        broker,
+        LakeJournal(lake, book.name, run_id, code_version, clock),
+        DeltaLease(lake, client, run_id, code_version, lambda: datetime.now(UTC)),
+        policy,
+        pace,
+        clock,
+        blocked=lambda: restart_window(limits, clock()),
+    )
+
+
+def pace_of(desk: DeskConfig, book: BookConfig) -> Pace:
+    """Times of a book's runs."""
+    limits = book.placement
+    return Pace(
+        connect=desk.broker.connect_timeout,
+        request=desk.broker.connect_timeout,
+        follow=limits.follow_seconds,
+        patience=max(120.0, limits.follow_seconds + 6 * limits.look_seconds),
+    )
+
+
+def ticking(now: datetime) -> Callable[[], datetime]:
+    """Clock that starts at a time and goes on with the machine's."""
+    began = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - began)
+
+
+def restart_window(limits: PlacementConfig, now: datetime) -> str:
+    """Why nothing may be sent around the gateway's daily restart; empty outside of it."""
+    if not limits.restart_minutes:
+        return ""
+    hour, minute = map(int, limits.restart_time.split(":"))
+    local = now.astimezone(ZoneInfo(limits.restart_timezone))
+    for days in (-1, 0, 1):
+        restart = (local + timedelta(days=days)).replace(hour=hour, minute=minute, second=0, microsecond=0)
+        if abs(local - restart) <= timedelta(minutes=limits.restart_minutes):
+            return f"the gateway restarts at {limits.restart_time} {limits.restart_timezone}"
+    return ""
+
+
+def market_open(calendar: str, now: datetime) -> bool:
+    """Whether a session is on."""
+    day = now.date()
+    frame = sessions(calendar, day - timedelta(days=1), day + timedelta(days=1))
+    return not frame.filter((pl.col("opens_at") <= now) & (pl.col("closes_at") > now)).is_empty()
+
+
+def known_instruments(lake: Lake) -> dict[str, Instrument]:
+    """What is known of every symbol now."""
+    rows = (
+        pin(lake, [InstrumentTable])
+        .read(InstrumentTable)
+        .sort("known_at", "valid_from")
+        .group_by("symbol", maintain_order=True)
+        .last()
+        .select(Instrument._fields)
+        .collect()
+    )
+    return {row["symbol"]: Instrument(**row) for row in rows.iter_rows(named=True)}
+
+
+def placing_needed(lake: Lake, book: BookConfig, now: datetime) -> str:
+    """Why a book's orders need a run of placing now; empty when they do not.
+
+    Returns
+    -------
+    str
+        ``new``: approved orders that were never sent; ``doubt``: orders in no known state; ``sweep``: a
+        session has closed since the last look, and orders work or worked.
+    """
+    pins = pin(lake, [Orders, OrderEvents, BrokerSnapshots])
+    here = pl.col("book") == book.name
+    orders = pins.read(Orders, where=here & (pl.col("status") == "approved")).collect()
+    if orders.is_empty():
+        return ""
+    states = last_states(pins.read(OrderEvents, where=here & (pl.col("source") == SOURCE)).collect())
+    newest = orders.filter(pl.col("session") == pl.col("session").max())
+    if not newest.join(states, on="order_ref", how="anti").is_empty():
+        return "new"
+    if not states.filter(pl.col("state").is_in(DOUBTFUL)).is_empty():
+        return "doubt"
+    closed = session_close(book.calendar, last_closed_session(book.calendar, now))
+    looked = (
+        pins.read(BrokerSnapshots, where=here, columns=["known_at"])
+        .select(pl.col("known_at").max())
+        .collect()
+    ).item()
+    return "sweep" if not states.is_empty() and (looked is None or looked < closed) else ""

@@ -7,9 +7,10 @@ import polars as pl
 
 from assets.family import Family
 from delta import Lake, read, violations
-from delta.contracts import Bars, Fills, OrderEvents, Orders, Portfolio, Quarantine
+from delta.contracts import Bars, Books, Fills, OrderEvents, Orders, Portfolio, Quarantine
 from resources.calendar import sessions
 from resources.desk import DeskResource
+from trading.book import BookConfig
 from trading.history import newest
 
 Found = Callable[[Lake], dg.AssetCheckResult]
@@ -29,6 +30,7 @@ def asset_checks(families: Sequence[Family]) -> list[dg.AssetChecksDefinition]:
         for table, name, found in (
             ("portfolio", "money_adds_up", money_adds_up),
             ("portfolio", "no_session_is_missing", no_session_is_missing),
+            ("portfolio", "sessions_follow_each_other", sessions_follow_each_other),
             ("fills", "fills_have_approved_orders", fills_have_approved_orders),
             ("order_events", "executed_within_the_order", executed_within_the_order),
         )
@@ -81,15 +83,38 @@ def money_adds_up(lake: Lake) -> dg.AssetCheckResult:
 
 
 def no_session_is_missing(lake: Lake) -> dg.AssetCheckResult:
-    """Between the first and the last session of a book, every session of the calendar was decided."""
+    """Between the first and the last session of a book, every session of its calendar was decided."""
     rows = read(lake, Portfolio, columns=["book", "session"]).collect()
+    calendars = _calendars(lake)
     gaps = []
     for (book,), days in rows.group_by("book"):
         first, last = days["session"].min(), days["session"].max()
-        expected = set(sessions("XNYS", first, last)["session"])  # type: ignore[arg-type]
+        expected = set(sessions(calendars[str(book)], first, last)["session"])  # type: ignore[arg-type]
         missing = sorted(expected - set(days["session"]))
         gaps += [f"{book}: {len(missing)} sessions, the first {missing[0]}"] if missing else []
     return dg.AssetCheckResult(passed=not gaps, metadata={"missing": gaps})
+
+
+def _calendars(lake: Lake) -> dict[str, str]:
+    """Trading calendar of every book, by its newest configuration."""
+    books = read(lake, Books, columns=["book", "config", "known_at"]).sort("known_at").collect()
+    return {
+        book: BookConfig.model_validate_json(config).calendar
+        for book, config in books.select("book", "config").iter_rows()
+    }
+
+
+def sessions_follow_each_other(lake: Lake) -> dg.AssetCheckResult:
+    """Every session went on from the equity of the one before; after a rerun of the middle, run the rest."""
+    rows = read(lake, Portfolio, columns=["book", "session", "equity", "daily_return"]).sort(
+        "book", "session"
+    )
+    before = pl.col("equity").shift(1).over("book")
+    torn = rows.filter((before * (1.0 + pl.col("daily_return")) - pl.col("equity")).abs() > 0.01).collect()
+    named = [f"{book} {session}" for book, session in torn.select("book", "session").head(20).iter_rows()]
+    return dg.AssetCheckResult(
+        passed=torn.is_empty(), severity=dg.AssetCheckSeverity.WARN, metadata={"torn": named}
+    )
 
 
 def fills_have_approved_orders(lake: Lake) -> dg.AssetCheckResult:

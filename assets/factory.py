@@ -11,9 +11,9 @@ import dagster as dg
 from pydantic import Field
 
 from assets.alerts import raise_alerts
-from assets.desk import RefusedError, walk
+from assets.desk import walk
 from assets.family import Family, asked_range, commit_metadata, table_spec
-from assets.inputs import MARKET_READS, clipped
+from assets.inputs import MARKET_READS, RefusedError, clipped
 from assets.market_data import TABLES as MARKET_TABLES
 from assets.market_data import update_market, wanted
 from assets.reports import READS, backtest, book_rows, daily, picture, report, save_files
@@ -44,25 +44,15 @@ BOOK_TAG = "dagster/partition/book"
 
 
 class MarketConfig(dg.Config):
-    """A range to fetch again; left empty, what the books need and the lake does not have.
+    """A range to fetch again; left empty, what the books need and the lake does not have."""
 
-    Attributes
-    ----------
-    symbols : list of str
-        Symbols; empty: those of all books.
-    first, last : str
-        ISO dates; empty: from before the first book's start to the last closed session.
-    source : str
-        Provider to ask; empty: the configured one.
-    refetch : bool
-        Fetch known sessions again and write what changed as corrections.
-    """
-
-    symbols: list[str] = Field(default_factory=list)
-    first: str = ""
-    last: str = ""
-    source: str = ""
-    refetch: bool = False
+    symbols: list[str] = Field(default_factory=list, description="Symbols; empty: those of all books.")
+    first: str = Field(default="", description="ISO date; empty: some time before the first book's start.")
+    last: str = Field(default="", description="ISO date; empty: the last session that has closed.")
+    source: str = Field(default="", description="Provider to ask; empty: the configured ones.")
+    refetch: bool = Field(
+        default=False, description="Fetch known sessions again and write what changed as corrections."
+    )
 
 
 def market_assets() -> dg.AssetsDefinition:
@@ -87,20 +77,22 @@ def market_assets() -> dg.AssetsDefinition:
             settings,
             requests,
             now=now,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             source=config.source,
             refetch=config.refetch,
         )
         context.log.info(update.summary() or "no book asks for market data")
         for problem in update.problems():
             context.log.warning(problem)
+        listed = "\n".join(f"- {line}" for line in update.problems())
+        problems = {"problems": dg.MetadataValue.md(listed)} if listed else {}
         for table in MARKET_TABLES:
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey(["market", table.name]),
                 metadata={
                     **commit_metadata(lake, update.commits, table),
-                    "summary": update.summary(),
-                    "problems": dg.MetadataValue.md("\n".join(f"- {line}" for line in update.problems())),
+                    "summary": update.summary() or "no book asks for market data",
+                    **problems,
                 },
             )
 
@@ -137,7 +129,7 @@ def research_assets(family: Family) -> dg.AssetsDefinition:
         written: dict[str, Commit] = {}
         for name, (first, last) in asked_range(context, family).items():
             context.log.info(f"research of {name}, {first} to {last}")
-            written.update(research(desk.lake(), desk.book(name), first, last, context.run_id))
+            written.update(research(desk.lake(), desk.book(name), first, last, context.run.run_id))
         for table in (Candidates, Signals, Regimes):
             yield dg.MaterializeResult(
                 asset_key=family.key(table.name), metadata=commit_metadata(desk.lake(), written, table)
@@ -177,7 +169,9 @@ def desk_assets(family: Family) -> dg.AssetsDefinition:
             context.log.info(f"deciding {name}, {first} to {last}")
             book = desk.book(name)
             require_mode(book, family)
-            written.update(walk(desk.lake(), book, first, last, context.run_id, scheduled=family.scheduled))
+            written.update(
+                walk(desk.lake(), book, first, last, context.run.run_id, scheduled=family.scheduled)
+            )
         for table in deps:
             yield dg.MaterializeResult(
                 asset_key=family.key(table.name), metadata=commit_metadata(desk.lake(), written, table)
@@ -214,7 +208,7 @@ def report_assets(family: Family) -> dg.AssetsDefinition:
         shown: dict[str, Any] = {}
         for name, (first, last) in asked_range(context, family).items():
             book, lake = desk.book(name), desk.lake()
-            written.update(report(lake, book, first, last, context.run_id))
+            written.update(report(lake, book, first, last, context.run.run_id))
             window = clipped(book, first, last)
             if window is not None:
                 shown |= report_metadata(pin(lake, [*READS, *MARKET_READS]), book, *window, family=family)
@@ -266,7 +260,9 @@ def alert_assets(family: Family) -> dg.AssetsDefinition:
         written: dict[str, Commit] = {}
         for name, (_, last) in asked_range(context, family).items():
             book = desk.book(name)
-            written.update(raise_alerts(desk.lake(), desk.config(), book, last, context.run_id, desk.now()))
+            written.update(
+                raise_alerts(desk.lake(), desk.config(), book, last, context.run.run_id, desk.now())
+            )
         yield dg.MaterializeResult(
             asset_key=family.key(Alerts.name), metadata=commit_metadata(desk.lake(), written, Alerts)
         )

@@ -1,11 +1,11 @@
 """Jobs: the daily run of a book, a backtest over years, placing orders, upkeep of the lake."""
 
 import dagster as dg
+from pydantic import Field
 
-from assets.stage import CODE_VERSION
 from delta.maintenance import checkpoint, compact, vacuum
 from pipelines.partitions import BACKTEST, DESK
-from resources.brokers.paper import place
+from pipelines.placing import place_orders
 from resources.desk import DeskResource
 
 MARKET = dg.AssetSelection.groups("market")
@@ -13,7 +13,6 @@ MARKET = dg.AssetSelection.groups("market")
 daily = dg.define_asset_job(
     "daily",
     selection=MARKET | dg.AssetSelection.groups(DESK.prefix),
-    partitions_def=DESK.partitions,
     executor_def=dg.in_process_executor,
     description="One session of a paper or live book: fetch what is new, research, fills, decision, report.",
 )
@@ -21,7 +20,6 @@ daily = dg.define_asset_job(
 backtest = dg.define_asset_job(
     "backtest",
     selection=dg.AssetSelection.groups(BACKTEST.prefix),
-    partitions_def=BACKTEST.partitions,
     executor_def=dg.in_process_executor,
     description="A book over past years in one run: the same decisions with simulated fills.",
 )
@@ -34,37 +32,10 @@ ingest = dg.define_asset_job(
 )
 
 
-class PlaceOrders(dg.Config):
-    """Which book's approved orders to place."""
-
-    book: str
-
-
-@dg.op(pool="orders")
-def place_approved_orders(context: dg.OpExecutionContext, config: PlaceOrders, desk: DeskResource) -> None:
-    """Hand a book's approved orders to its broker; placing them again changes nothing."""
-    book = desk.book(config.book)
-    if book.mode != "paper":
-        raise dg.Failure(
-            f"book {book.name} has mode {book.mode}: only paper books have a broker in this version",
-            allow_retries=False,
-        )
-    events = place(desk.lake(), book.name, now=desk.now(), run_id=context.run_id, code_version=CODE_VERSION)
-    placed = events.filter(events["state"] == "ACKED").height
-    context.log.info(f"{placed} orders placed, {events.height - placed} expired")
-    context.add_output_metadata({"placed": placed, "expired": events.height - placed})
-
-
-@dg.job(executor_def=dg.in_process_executor)
-def place_orders() -> None:
-    """Place the approved orders of one book."""
-    place_approved_orders()
-
-
 class Upkeep(dg.Config):
     """How the lake is kept."""
 
-    dry_run: bool = False
+    dry_run: bool = Field(default=False, description="Only tell what would be removed.")
 
 
 @dg.op

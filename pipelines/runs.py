@@ -29,7 +29,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 def run_market(desk: DeskResource, instance: dg.DagsterInstance, book: str) -> dg.ExecuteInProcessResult:
     """Fetch the market data of a book that the lake does not have yet."""
-    return _execute("ingest", desk, instance, tags={BOOK_TAG: book})
+    return _execute("ingest", desk, instance, tags={BOOK_TAG: book, "desk/book": book})
 
 
 def run_backtest(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from pipelines.jobs import daily
-from pipelines.partitions import CALENDAR
+from pipelines.partitions import CALENDAR, SCHEDULED_BOOKS
 from resources.calendar import sessions
 from resources.desk import DeskResource
 
@@ -55,6 +55,8 @@ def after_close(
     ]
     if not due:
         yield dg.SkipReason("no paper or live book trades this session")
+        return
+    context.instance.add_dynamic_partitions(str(SCHEDULED_BOOKS.name), [book.name for book in due])
     for book in due:
         yield dg.RunRequest(
             run_key=f"{book.name}|{session}",

@@ -4,16 +4,25 @@ A sensor only compares tables and asks for runs; that an order reaches the broke
 the order job and its ledger, not of run keys.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import dagster as dg
 
-from delta import pin
+from delta import Lake, pin
 from delta.contracts import OrderEvents, Orders
-from pipelines.jobs import place_orders
 from pipelines.partitions import BACKTEST_BOOKS, SCHEDULED_BOOKS
+from pipelines.placing import place_orders
 from resources.brokers.paper import waiting_orders
+from resources.brokers.session import places_at_broker, placing_needed
 from resources.desk import DeskResource
+from trading.book import BookConfig
+
+BOOK, ORDERS = "desk/book", "desk/orders_version"
+"""Tags of a run of the order job."""
+FIRST_PAUSE, LONGEST_PAUSE = 30.0, 1800.0
+"""Seconds between a failed try to place orders and the next one: doubled after each."""
 
 
 @dg.sensor(
@@ -25,25 +34,74 @@ from resources.desk import DeskResource
 def approved_orders(
     context: dg.SensorEvaluationContext, desk: DeskResource
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask for the order job of every book with waiting orders, once for a version of the tables."""
+    """Ask for the order job of every book with waiting orders, and again, later and later, when it fails."""
     lake = desk.lake()
     versions = pin(lake, [Orders, OrderEvents]).versions
     seen = f"{versions['orders']}/{versions['order_events']}"
-    if context.cursor == seen:
+    books = list(desk.books().values())
+    if context.cursor == seen and not any(places_at_broker(book) for book in books):
         yield dg.SkipReason("nothing new has been approved")
         return
-    asked = False
-    for book in desk.books().values():
-        if book.mode == "paper" and not waiting_orders(lake, book.name).is_empty():
-            asked = True
-            yield dg.RunRequest(
-                run_key=f"{book.name}|{versions['orders']}",
-                run_config={"ops": {"place_approved_orders": {"config": {"book": book.name}}}},
-                tags={"desk/book": book.name},
-            )
-    if not asked:
+    waiting = [book.name for book in books if needs_placing(lake, book, desk.now())]
+    if not waiting:
         yield dg.SkipReason("no approved order is waiting")
-    context.update_cursor(seen)
+        context.update_cursor(seen)
+        return
+    asked: list[dg.RunRequest] = []
+    held: list[str] = []
+    for book in waiting:
+        tried = place_runs(context.instance, book, versions["orders"])
+        wait = wait_before_try(tried, time.time())
+        if wait is None:
+            held.append(f"orders of {book} are being placed")
+        elif wait > 0:
+            held.append(f"orders of {book}: {len(tried)} runs have not placed them, next in {wait:.0f} s")
+        else:
+            asked.append(place_request(book, versions["orders"], len(tried)))
+    if not asked:
+        yield dg.SkipReason("; ".join(held))
+    yield from asked
+
+
+def place_request(book: str, version: int, tries: int) -> dg.RunRequest:
+    """Run of the order job for a book's orders in a version of the table."""
+    return dg.RunRequest(
+        run_key=f"{book}|{version}|{tries}",
+        run_config={"ops": {"place_approved_orders": {"config": {"book": book}}}},
+        tags={BOOK: book, ORDERS: str(version)},
+    )
+
+
+def place_runs(instance: dg.DagsterInstance, book: str, version: int) -> list[dg.RunRecord]:
+    """Runs that were asked for to place the orders of a version of the table, newest first."""
+    tags = {BOOK: book, ORDERS: str(version)}
+    return list(instance.get_run_records(dg.RunsFilter(job_name=place_orders.name, tags=tags)))
+
+
+def wait_before_try(tried: Sequence[dg.RunRecord], now: float) -> float | None:
+    """Seconds until waiting orders are tried again; None while a run is at it.
+
+    Parameters
+    ----------
+    tried : sequence of RunRecord
+        Runs so far, newest first. After each the pause doubles, from half a minute to half an hour.
+    now : float
+        Seconds since the epoch.
+    """
+    if not tried:
+        return 0.0
+    if not tried[0].dagster_run.is_finished:
+        return None
+    pause = min(FIRST_PAUSE * 2 ** (len(tried) - 1), LONGEST_PAUSE)
+    left: float = (tried[0].end_time or now) + pause - now
+    return max(0.0, left)
+
+
+def needs_placing(lake: Lake, book: BookConfig, now: datetime) -> bool:
+    """Whether a book's orders need the job: new ones wait, some are in doubt, or a session has closed."""
+    if places_at_broker(book):
+        return bool(placing_needed(lake, book, now))
+    return book.mode == "paper" and not waiting_orders(lake, book.name).is_empty()
 
 
 @dg.sensor(
@@ -51,7 +109,7 @@ def approved_orders(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Keeps the partitions of books in step with the book files.",
 )
-def book_files(context: dg.SensorEvaluationContext, desk: DeskResource) -> dg.SensorResult:
+def book_files(context: dg.SensorEvaluationContext, desk: DeskResource) -> dg.SensorResult | dg.SkipReason:
     """Add a partition for every book: all of them for backtests, paper and live ones for the schedule."""
     books = desk.books()
     requests = []
@@ -63,6 +121,8 @@ def book_files(context: dg.SensorEvaluationContext, desk: DeskResource) -> dg.Se
         new = [name for name in names if name not in known]
         if new:
             requests.append(partitions.build_add_request(new))
+    if not requests:
+        return dg.SkipReason("every book has its partitions")
     return dg.SensorResult(dynamic_partitions_requests=requests)
 
 

@@ -129,7 +129,7 @@ def test_the_page_tells_rows_versions_report_and_curve(place: Place, page: Page,
 @pytest.mark.parametrize(
     ("asset", "checks"),
     [
-        ("portfolio", {"money_adds_up", "no_session_is_missing"}),
+        ("portfolio", {"money_adds_up", "no_session_is_missing", "sessions_follow_each_other"}),
         ("fills", {"fills_have_approved_orders"}),
         ("order_events", {"executed_within_the_order"}),
     ],

@@ -135,7 +135,8 @@ class LakeJournal:
         where = (pl.col("account") == account) & (pl.col("executed_at") >= since)
         rows = pin(self._lake, [Executions]).read(Executions, where=where).collect()
         known = {report_key(report_of(row)) for row in rows.iter_rows(named=True)}
-        fresh = {report_key(report): report for report in reports if report_key(report) not in known}
+        bare = [report._replace(commission=None) for report in reports]
+        fresh = {report_key(one): one for one in (*bare, *reports) if report_key(one) not in known}
         owners = self._owners({report.order_ref for report in fresh.values() if report.order_ref})
         now = self._clock()
         self._write(

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from resources.gateway.prices import Tape
+from resources.gateway.market.prices import Tape
 from resources.gateway.process import Address, publish, settings_of
 from resources.gateway.running import running_gateway
 
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 def _feed(lake: str) -> tuple[Tape, Callable[[], list[dict[str, Any]]]]:
     if not lake:
         return Tape(), list
-    from resources.gateway.feed import lake_tape  # noqa: PLC0415 - slow to import, and not always needed
+    from resources.gateway.market.feed import lake_tape  # noqa: PLC0415 - slow to import, and not always needed
 
     return lake_tape(lake)
 

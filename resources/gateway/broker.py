@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from resources.gateway import executions as fills
-from resources.gateway.account import Account, Booking, booking_from, replay
-from resources.gateway.book import Book
-from resources.gateway.checks import Refusal
-from resources.gateway.clock import Clock, SimulatedClock
+from resources.gateway.account import executions as fills
+from resources.gateway.account.positions import Account, Booking, booking_from, replay
 from resources.gateway.events import Event, error
-from resources.gateway.instruments import Instrument, Instruments
+from resources.gateway.instruments.database import Instrument, Instruments
 from resources.gateway.journal import Journal
-from resources.gateway.layout.fields import Values
-from resources.gateway.market import Quotes
-from resources.gateway.matching import SessionWork, costs_for, flat_bar
+from resources.gateway.market.clock import Clock, SimulatedClock
+from resources.gateway.market.quotes import Quotes
+from resources.gateway.orders.book import Book
+from resources.gateway.orders.checks import Refusal
+from resources.gateway.orders.matching import SessionWork, costs_for, flat_bar
+from resources.gateway.orders.ticket import Ticket, from_record, open_order, order_status, to_record
 from resources.gateway.settings import Settings
-from resources.gateway.ticket import Ticket, from_record, open_order, order_status, to_record
-from resources.gateway.times import spell_time
+from resources.gateway.wire.layout.fields import Values
+from resources.gateway.wire.times import spell_time
 from trading.matching import OrderEvent
 from trading.orders import Execution
 
@@ -103,6 +103,11 @@ class Broker:
                 self._replace(record["replaces"], record["execution"])
             case "purge":
                 self._hide_done()
+            case _:
+                self._restore_surroundings(record)
+
+    def _restore_surroundings(self, record: dict[str, Any]) -> None:
+        match record["kind"]:
             case "instrument":
                 self.instruments.add_combination(record["contract"])
             case "instrument_row":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from resources.gateway.layout.fields import Values
+from resources.gateway.wire.layout.fields import Values
 
 
 class Event(NamedTuple):

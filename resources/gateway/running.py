@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from resources.gateway.broker import Broker
-from resources.gateway.clock import Clock, RealClock, SimulatedClock
-from resources.gateway.control import ControlChannel
-from resources.gateway.hub import Hub
-from resources.gateway.instruments import Instruments
+from resources.gateway.instruments.database import Instruments
 from resources.gateway.journal import Journal
-from resources.gateway.prices import Tape
-from resources.gateway.server import Server
+from resources.gateway.market.clock import Clock, RealClock, SimulatedClock
+from resources.gateway.market.prices import Tape
+from resources.gateway.service.control import ControlChannel
+from resources.gateway.service.hub import Hub
+from resources.gateway.service.server import Server
 from resources.gateway.settings import Settings
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ib_async import IB
 
-from resources.gateway.prices import Tape
+from resources.gateway.market.prices import Tape
 from resources.gateway.running import RunningGateway, running_gateway
 from resources.gateway.settings import Settings
 from trading.book import CostConfig, CostsConfig, SlippageConfig

@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime
 import pytest
 from ib_async import IB, Forex, Option, ScannerSubscription, Stock
 
-from resources.gateway.blackscholes import implied_volatility, monthly_expiries, option_greeks
-from resources.gateway.instruments import con_id
-from resources.gateway.occ import OptionTerms, option_symbol, option_terms
-from resources.gateway.prices import Tape
+from resources.gateway.instruments.blackscholes import implied_volatility, monthly_expiries, option_greeks
+from resources.gateway.instruments.database import con_id
+from resources.gateway.instruments.occ import OptionTerms, option_symbol, option_terms
+from resources.gateway.market.prices import Tape
 
 STOCK = Stock("AAPL", "SMART", "USD", conId=con_id("stock:AAPL"))
 NOW = datetime(2024, 2, 1, 15, 0, tzinfo=UTC)

@@ -9,8 +9,10 @@ import pytest
 from ib_async import (
     ComboLeg,
     Contract,
+    ExecutionFilter,
     LimitOrder,
     MarketOrder,
+    Option,
     Order,
     PriceCondition,
     Stock,
@@ -21,9 +23,9 @@ from ib_async import (
 
 from delta import Provenance, create_lake, write
 from delta.contracts import Bars, CorporateActions, Instruments, Sessions
-from resources.gateway.feed import lake_tape
-from resources.gateway.instruments import con_id
+from resources.gateway.instruments.database import con_id
 from resources.gateway.journal import Journal
+from resources.gateway.market.feed import lake_tape
 from resources.gateway.running import running_gateway
 from resources.gateway.settings import Settings
 
@@ -260,6 +262,47 @@ def test_the_end_of_a_continuous_day_fills_close_orders_and_ends_day_orders(play
         ]
 
     play(scenario, start=START)
+
+
+def test_an_option_of_a_made_up_chain_survives_a_restart(play, tmp_path):
+    option = Option("AAPL", "20240216", 100.0, "C", "SMART", currency="USD")
+
+    async def trade(desk):
+        await desk.market(AAPL=100.0)
+        client = await desk.connect(1)
+        [contract] = await client.qualifyContractsAsync(option)
+        [ticker] = await client.reqTickersAsync(contract)
+        filled = client.placeOrder(contract, day(MarketOrder("BUY", 2)))
+        client.placeOrder(contract, day(LimitOrder("BUY", 2, 0.01)))
+        await desk.settle(client)
+        assert filled.orderStatus.avgFillPrice == ticker.last
+        [position] = client.positions()
+        assert position.avgCost == pytest.approx(ticker.last * 100)
+
+    async def look(desk):
+        client = await desk.connect(1)
+        assert [position.contract.localSymbol for position in client.positions()] == [CALL]
+        assert len(client.openTrades()) == 1
+
+    play(trade, state=tmp_path / "kept", start=START)
+    play(look, state=tmp_path / "kept", start=START)
+
+
+def test_executions_of_other_clients_are_told_on_request(play):
+    async def scenario(desk):
+        await desk.market(AAPL=100.0)
+        first, second = await desk.connect(1), await desk.connect(2)
+        first.placeOrder(STOCK, day(MarketOrder("BUY", 1), orderRef="one"))
+        second.placeOrder(STOCK, day(MarketOrder("BUY", 2), orderRef="two"))
+        await desk.settle(first)
+        await desk.settle(second)
+        assert [fill.execution.orderRef for fill in second.fills()] == ["two"]
+        fills = await second.reqExecutionsAsync()
+        assert [fill.execution.orderRef for fill in fills] == ["one", "two"]
+        filtered = await second.reqExecutionsAsync(ExecutionFilter(clientId=1))
+        assert [fill.execution.orderRef for fill in filtered] == ["one"]
+
+    play(scenario)
 
 
 def test_a_combination_fills_with_its_legs(play):

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 from ib_async import IB, LimitOrder, MarketOrder, Stock
 
-from resources.gateway.faults import ACTIONS, NOTICES, SCENARIOS, FaultError, Faults
+from resources.gateway.service.faults import ACTIONS, NOTICES, SCENARIOS, FaultError, Faults
 
 STOCK = Stock("AAPL", "SMART", "USD")
 

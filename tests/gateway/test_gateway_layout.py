@@ -32,11 +32,20 @@ from ib_async.order import (
     VolumeCondition,
 )
 
-from resources.gateway.frames import FrameError, FrameReader, client_versions, pack, unpack
-from resources.gateway.layout.fields import Choice, Field, LayoutError, Many, Message, Repeat, decode, encode
-from resources.gateway.layout.replies import REPLIES, REPLY_NUMBERS, TICK_BY_TICK
-from resources.gateway.layout.requests import REQUEST_NAMES, REQUESTS
-from resources.gateway.values import ValueSpellingError, read, spell
+from resources.gateway.wire.frames import FrameError, FrameReader, client_versions, pack, unpack
+from resources.gateway.wire.layout.fields import (
+    Choice,
+    Field,
+    LayoutError,
+    Many,
+    Message,
+    Repeat,
+    decode,
+    encode,
+)
+from resources.gateway.wire.layout.replies import REPLIES, REPLY_NUMBERS, TICK_BY_TICK
+from resources.gateway.wire.layout.requests import REQUEST_NAMES, REQUESTS
+from resources.gateway.wire.values import ValueSpellingError, read, spell
 
 VERSIONS = [157, 158, 160, 162, 163, 164, 166, 169, 170, 171, 173, 176, 177, 178]
 STOCK = Stock("AAPL", "SMART", "USD", conId=265598)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.gateway.prices import Tape
+from resources.gateway.market.prices import Tape
 
 VERSION = "9.81.1.post1"
 PROGRAM = Path(__file__).with_name("official_client.py")

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from ib_async import MarketOrder, Stock
 
 from resources.gateway.broker import Broker
-from resources.gateway.clock import RealClock
-from resources.gateway.frames import FrameReader, pack, unpack
-from resources.gateway.hub import Hub
-from resources.gateway.instruments import Instruments
-from resources.gateway.intercept import deliver
+from resources.gateway.instruments.database import Instruments
 from resources.gateway.journal import Journal
-from resources.gateway.layout.fields import Choice, Field, Many, Repeat, encode
-from resources.gateway.layout.requests import REQUESTS
-from resources.gateway.moving import quote
-from resources.gateway.prices import Tape
-from resources.gateway.session import Session
+from resources.gateway.market.clock import RealClock
+from resources.gateway.market.prices import Tape
+from resources.gateway.orders.moving import quote
+from resources.gateway.service.hub import Hub
+from resources.gateway.service.intercept import deliver
+from resources.gateway.service.session import Session
 from resources.gateway.settings import Settings
+from resources.gateway.wire.frames import FrameReader, pack, unpack
+from resources.gateway.wire.layout.fields import Choice, Field, Many, Repeat, encode
+from resources.gateway.wire.layout.requests import REQUESTS
 
 TEXTS = st.one_of(
     st.text(max_size=8),

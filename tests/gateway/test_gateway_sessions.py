@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from resources.gateway.broker import Broker
-from resources.gateway.clock import SimulatedClock
-from resources.gateway.instruments import Instruments
+from resources.gateway.instruments.database import Instruments
 from resources.gateway.journal import Journal
-from resources.gateway.moving import path_price, replay, replay_close
-from resources.gateway.placing import cancel, place
-from resources.gateway.prices import Hours
+from resources.gateway.market.clock import SimulatedClock
+from resources.gateway.market.prices import Hours
+from resources.gateway.orders.moving import path_price, replay, replay_close
+from resources.gateway.orders.placing import cancel, place
 from resources.gateway.settings import Settings
 from trading.book import CostConfig, CostsConfig
 from trading.matching import Market, costs_of

@@ -1,0 +1,1 @@
+"""The account: positions, cash, margins, executions and what happens to them unasked."""

@@ -1,0 +1,63 @@
+"""Corporate actions as a broker books them: on positions, working orders and cash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from resources.gateway.account.happenings import manual_trade, pay, split
+from resources.gateway.broker import Broker
+from resources.gateway.instruments.database import Instrument
+
+_DIVIDENDS = frozenset({"cash_dividend", "special_dividend"})
+
+
+def apply_actions(broker: Broker, actions: Iterable[Mapping[str, Any]], session: date) -> None:
+    """Book the actions of a session before it opens, and pay the dividends that are due.
+
+    A dividend belongs to who held before the ex date, of units before a split of the same day.
+
+    Parameters
+    ----------
+    actions : iterable of mapping
+        Rows of the corporate actions table.
+    """
+    today = [row for row in actions if row["ex_date"] == session]
+    for row in sorted(today, key=lambda row: row["action"] not in _DIVIDENDS):
+        instrument = broker.instruments.by_symbol(row["symbol"])
+        if instrument is not None:
+            _apply(broker, instrument, row)
+    for due in broker.take_dividends(session):
+        pay(broker, due["amount"], due["currency"], f"dividend {due['symbol']}")
+
+
+def _apply(broker: Broker, instrument: Instrument, row: Mapping[str, Any]) -> None:
+    held = broker.account.positions.get(instrument.con_id)
+    quantity = held.quantity if held else 0.0
+    value = row.get("value")
+    if row["action"] in _DIVIDENDS and quantity and value:
+        amount = round(quantity * value, 2)
+        paid = row.get("pay_date") or row["ex_date"]
+        broker.owe_dividend(instrument.symbol, amount, row.get("currency") or instrument.currency, paid)
+    elif row["action"] == "split" and value:
+        split(broker, instrument, float(value))
+    elif row["action"] == "spin_off" and quantity and value:
+        _spin_off(broker, quantity * value, str(row.get("new_symbol") or ""))
+    elif row["action"] == "delisting":
+        _delist(broker, instrument, quantity, value)
+
+
+def _spin_off(broker: Broker, quantity: float, symbol: str) -> None:
+    received = broker.instruments.by_symbol(symbol)
+    if received is not None:
+        manual_trade(broker, received, quantity, 0.0, reference="spin-off")
+
+
+def _delist(broker: Broker, instrument: Instrument, quantity: float, value: float | None) -> None:
+    working = [ticket for ticket in broker.book.active() if ticket.symbol == instrument.symbol]
+    if working:
+        broker.cancel_tickets(working, "the instrument is no longer listed")
+    price = value if value is not None else broker.quotes.price(instrument)
+    if quantity and price is not None:
+        manual_trade(broker, instrument, -quantity, price, reference="delisting")

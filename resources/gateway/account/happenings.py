@@ -1,0 +1,160 @@
+"""Things that happen at a broker without any client asking: manual trades, assignment, corrections, busts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from resources.gateway.account import executions as fills
+from resources.gateway.account.positions import Booking
+from resources.gateway.broker import Broker
+from resources.gateway.instruments.database import Instrument
+from resources.gateway.instruments.occ import option_terms
+from resources.gateway.orders.placing import make_ticket, meet_market
+from resources.gateway.orders.ticket import Ticket
+from resources.gateway.wire.layout.fields import Values
+from trading.matching import split_order
+
+HAND = -1
+"""Client id of orders that were entered by hand."""
+
+
+def manual_order(broker: Broker, instrument: Instrument, terms: Mapping[str, Any]) -> Ticket:
+    """Order entered by hand, such as by the person who watches the account."""
+    order = {"action": "BUY", "orderType": "MKT", "tif": "GTC", "transmit": True, **terms}
+    order["totalQuantity"] = float(order["totalQuantity"])
+    ticket = make_ticket(broker, HAND, 0, order, instrument)
+    ticket.status = ticket.working_status()
+    broker.save(ticket)
+    broker.report(ticket)
+    meet_market(broker, [ticket])
+    return ticket
+
+
+def manual_trade(
+    broker: Broker, instrument: Instrument, quantity: float, price: float, *, reference: str = ""
+) -> Values:
+    """Execution without any order: a trade by telephone, an assignment, an exercise.
+
+    Parameters
+    ----------
+    quantity : float
+        Signed.
+    reference : str
+        What the execution is marked with.
+    """
+    side = "BUY" if quantity > 0 else "SELL"
+    values = {"action": side, "orderType": "MKT", "totalQuantity": abs(quantity), "orderRef": reference}
+    ticket = make_ticket(broker, HAND, 0, values, instrument)
+    identity = fills.execution_id(broker.next_execution())
+    _count_fill(ticket, abs(quantity), price)
+    record = fills.execution(
+        ticket, identity, instrument.contract(), side, abs(quantity), price, broker.clock.now()
+    )
+    record["commission"] = 0.0
+    broker.book_execution(record)
+    broker.close_ticket(ticket, "Filled", f"Filled Size: {abs(quantity):g}")
+    broker.save(ticket)
+    return record
+
+
+def exercise(broker: Broker, option: Instrument, quantity: float, *, lapse: bool = False) -> None:
+    """Exercise long options, or let them lapse: the options go, the underlying comes at the strike."""
+    _deliver(broker, option, -quantity, "lapse" if lapse else "exercise", deliver=not lapse)
+
+
+def assign(broker: Broker, option: Instrument, quantity: float) -> None:
+    """Assignment of short options: the options go, the underlying is delivered at the strike."""
+    _deliver(broker, option, quantity, "assignment", deliver=True)
+
+
+def late_fill(broker: Broker, ticket: Ticket, quantity: float, price: float) -> Values:
+    """Execution of an order that everybody believed done."""
+    side = "BUY" if ticket.work.side == "BUY" else "SELL"
+    instrument = broker.instrument_of(ticket)
+    _count_fill(ticket, quantity, price)
+    identity = fills.execution_id(broker.next_execution())
+    record = fills.execution(
+        ticket, identity, instrument.contract(), side, quantity, price, broker.clock.now()
+    )
+    cost = broker.costs[instrument.asset_class].commission.cost(quantity, price, instrument.multiplier)
+    record["commission"] = cost
+    broker.book_execution(record)
+    broker.save(ticket)
+    return record
+
+
+def correct(
+    broker: Broker, identity: str, *, shares: float | None = None, price: float | None = None
+) -> Values:
+    """Correct an execution: the same id with the next revision; the account is worked out again.
+
+    Raises
+    ------
+    KeyError
+        When there is no such execution.
+    """
+    wanted = fills.root(identity) or identity
+    known = [record for record in broker.executions if fills.root(record["execId"]) == wanted]
+    if not known:
+        raise KeyError(f"there is no execution {identity}")
+    last = known[-1]
+    revision = int(last["execId"].rpartition(".")[2]) + 1
+    record = {
+        **last,
+        "execId": f"{wanted}.{revision:02d}",
+        "shares": last["shares"] if shares is None else shares,
+        "price": last["price"] if price is None else price,
+    }
+    broker.replace_execution(last, record)
+    return record
+
+
+def bust(broker: Broker, identity: str) -> Values:
+    """Take an execution back: a correction to no shares at all."""
+    return correct(broker, identity, shares=0.0)
+
+
+def split(broker: Broker, instrument: Instrument, ratio: float) -> None:
+    """Split an instrument: positions and working orders are adjusted."""
+    held = broker.account.positions.get(instrument.con_id)
+    if held is not None and held.quantity:
+        broker.book_movement(
+            Booking("split", con_id=instrument.con_id, ratio=ratio, currency=instrument.currency)
+        )
+        broker.emit_position(instrument)
+    for ticket in broker.book.active():
+        if ticket.symbol == instrument.symbol:
+            split_order(ticket.work, ratio)
+            _split_terms(ticket, ratio)
+            broker.save(ticket)
+            broker.report(ticket)
+
+
+def pay(broker: Broker, amount: float, currency: str, reference: str) -> None:
+    """Move cash: a deposit, a withdrawal, a dividend."""
+    broker.book_movement(Booking("cash", amount=amount, currency=currency, reference=reference))
+
+
+def _deliver(broker: Broker, option: Instrument, quantity: float, reason: str, *, deliver: bool) -> None:
+    terms = option_terms(option.local_symbol)
+    owner = broker.instruments.by_id(option.under_con_id)
+    manual_trade(broker, option, quantity, 0.0, reference=reason)
+    if not deliver or terms is None or owner is None:
+        return
+    shares = -quantity * option.multiplier * (1 if terms.right == "C" else -1)
+    manual_trade(broker, owner, shares, terms.strike, reference=reason)
+
+
+def _count_fill(ticket: Ticket, quantity: float, price: float) -> None:
+    ticket.work.filled += quantity
+    ticket.work.value += quantity * price
+    ticket.last_price = price
+
+
+def _split_terms(ticket: Ticket, ratio: float) -> None:
+    ticket.order["totalQuantity"] = ticket.total * ratio
+    ticket.best = ticket.best / ratio if ticket.best is not None else None
+    for name in ("lmtPrice", "auxPrice", "trailStopPrice", "triggerPrice"):
+        if ticket.order.get(name):
+            ticket.order[name] = ticket.order[name] / ratio

@@ -1,0 +1,142 @@
+"""The account at current prices, and what an order would change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from resources.gateway.account.positions import Valuation, margin
+from resources.gateway.broker import Broker
+from resources.gateway.instruments.database import Instrument
+from resources.gateway.orders.checks import Refusal
+from resources.gateway.wire.layout.fields import Values
+
+
+def value_account(broker: Broker, changes: Mapping[int, float] | None = None) -> Valuation:
+    """Account at last prices, in the base currency; foreign cash counts at the rate of its pair.
+
+    Parameters
+    ----------
+    changes : mapping, optional
+        Contract id to units bought more (or sold, negative), paid at the last price.
+    """
+    cash = sum(broker.account.cash(code) * exchange_rate(broker, code) for code in broker.account.cents)
+    totals = {
+        "stock": 0.0,
+        "option": 0.0,
+        "gross": 0.0,
+        "unrealised": 0.0,
+        "initial": 0.0,
+        "maintenance": 0.0,
+    }
+    held = {number: position.quantity for number, position in broker.account.held().items()}
+    for number, quantity in (changes or {}).items():
+        held[number] = held.get(number, 0.0) + quantity
+    for number, quantity in held.items():
+        instrument = broker.instruments.by_id(number)
+        if instrument is None or quantity == 0:
+            continue
+        position = broker.account.positions.get(number)
+        price = mark(broker, instrument)
+        rate = exchange_rate(broker, instrument.currency)
+        value = quantity * price * instrument.multiplier * rate
+        totals["option" if instrument.sec_type == "OPT" else "stock"] += value
+        totals["gross"] += abs(value)
+        if position is not None and number not in (changes or {}):
+            totals["unrealised"] += value - quantity * position.average_cost * rate
+        initial, maintenance = margin(instrument.sec_type, quantity, price, instrument.multiplier)
+        totals["initial"] += initial * rate
+        totals["maintenance"] += maintenance * rate
+    for number, quantity in (changes or {}).items():
+        instrument = broker.instruments.by_id(number)
+        if instrument is not None:
+            rate = exchange_rate(broker, instrument.currency)
+            cash -= quantity * mark(broker, instrument) * instrument.multiplier * rate
+    return Valuation(
+        cash,
+        totals["stock"],
+        totals["option"],
+        totals["gross"],
+        totals["unrealised"],
+        broker.account.realised,
+        totals["initial"],
+        totals["maintenance"],
+    )
+
+
+def mark(broker: Broker, instrument: Instrument) -> float:
+    """Last price of an instrument, its average cost where it has no price."""
+    price = broker.quotes.price(instrument)
+    if price is not None:
+        return price
+    position = broker.account.positions.get(instrument.con_id)
+    return position.average_cost / instrument.multiplier if position else 0.0
+
+
+def exchange_rate(broker: Broker, currency: str) -> float:
+    """Units of the base currency for one of another; 1 where no rate is known."""
+    base = broker.settings.currency
+    if currency == base:
+        return 1.0
+    for pair, inverted in ((f"{currency}{base}", False), (f"{base}{currency}", True)):
+        quote = broker.quotes.get(pair)
+        if quote is not None and quote.last > 0:
+            return 1.0 / quote.last if inverted else quote.last
+    return 1.0
+
+
+def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refusal | None:
+    """Refusal of an order that the equity of the account does not cover."""
+    if not broker.settings.check_margin or values.get("whatIf") or values.get("parentId"):
+        return None
+    before = value_account(broker)
+    after = value_account(broker, _changes(instrument, values))
+    if (
+        after.initial_margin <= max(after.equity_with_loan, 0.0)
+        or after.initial_margin <= before.initial_margin
+    ):
+        return None
+    return Refusal(
+        201,
+        "Order rejected - reason:We are unable to accept your order. Your Available Funds are in the"
+        f" amount [{before.equity_with_loan - before.initial_margin:.2f} {broker.settings.currency}], and"
+        f" the required initial margin is [{after.initial_margin:.2f}].",
+    )
+
+
+def what_if(broker: Broker, instrument: Instrument, client_id: int, values: Values) -> Values:
+    """Values of the openOrder message that answers what an order would do."""
+    before = value_account(broker)
+    after = value_account(broker, _changes(instrument, values))
+    quantity = float(values["totalQuantity"])
+    price = values.get("lmtPrice") or mark(broker, instrument)
+    cost = broker.costs[instrument.asset_class].commission.cost(quantity, abs(price), instrument.multiplier)
+    return {
+        **values,
+        **instrument.contract(),
+        "clientId": client_id,
+        "permId": 0,
+        "status": "PreSubmitted",
+        "whatIf": True,
+        "initMarginBefore": before.initial_margin,
+        "maintMarginBefore": before.maintenance_margin,
+        "equityWithLoanBefore": before.equity_with_loan,
+        "initMarginChange": after.initial_margin - before.initial_margin,
+        "maintMarginChange": after.maintenance_margin - before.maintenance_margin,
+        "equityWithLoanChange": after.equity_with_loan - before.equity_with_loan,
+        "initMarginAfter": after.initial_margin,
+        "maintMarginAfter": after.maintenance_margin,
+        "equityWithLoanAfter": after.equity_with_loan,
+        "commission": cost,
+        "minCommission": cost,
+        "maxCommission": cost,
+        "commissionCurrency": instrument.currency,
+        "warningText": "",
+    }
+
+
+def _changes(instrument: Instrument, values: Values) -> dict[int, float]:
+    sign = 1 if values["action"] == "BUY" else -1
+    quantity = sign * float(values["totalQuantity"])
+    if instrument.legs:
+        return {number: ratio * quantity for number, ratio in instrument.legs}
+    return {instrument.con_id: quantity}

@@ -1,0 +1,78 @@
+"""The account as clients are told it."""
+
+from __future__ import annotations
+
+from resources.gateway.account.margins import mark, value_account
+from resources.gateway.account.positions import account_values
+from resources.gateway.broker import Broker
+from resources.gateway.wire.layout.fields import Values
+
+
+def account_rows(broker: Broker) -> list[tuple[str, str, str]]:
+    """Tag, value and currency of every account value."""
+    cash = {code: cents / 100 for code, cents in broker.account.cents.items()}
+    return account_values(value_account(broker), cash, broker.settings.currency)
+
+
+def position_rows(broker: Broker) -> list[Values]:
+    """Positions that are not flat."""
+    rows = []
+    for number, held in broker.account.held().items():
+        instrument = broker.instruments.by_id(number)
+        if instrument is not None:
+            rows.append(
+                {**instrument.contract(), "position": held.quantity, "averageCost": held.average_cost}
+            )
+    return rows
+
+
+def portfolio_rows(broker: Broker) -> list[Values]:
+    """Every position the account has had today, marked at last prices; flat ones with quantity 0."""
+    rows = []
+    for number, held in broker.account.positions.items():
+        instrument = broker.instruments.by_id(number)
+        if instrument is None:
+            continue
+        price = mark(broker, instrument)
+        value = held.quantity * price * instrument.multiplier
+        rows.append(
+            {
+                **instrument.contract(),
+                "position": held.quantity,
+                "marketPrice": round(price, 8),
+                "marketValue": round(value, 2),
+                "averageCost": round(held.average_cost, 8) if held.quantity else 0.0,
+                "unrealized": round(value - held.quantity * held.average_cost, 2),
+                "realized": round(held.realised, 2),
+            }
+        )
+    return rows
+
+
+def profit(broker: Broker) -> Values:
+    """Profit and loss of the account: since the start of the day, unrealised and realised."""
+    valuation = value_account(broker)
+    return {
+        "daily": round(valuation.net_liquidation - broker.opening_equity, 2),
+        "unrealized": round(valuation.unrealised, 2),
+        "realized": round(valuation.realised, 2),
+    }
+
+
+def profit_of(broker: Broker, con_id: int) -> Values:
+    """Profit and loss of one position."""
+    instrument = broker.instruments.by_id(con_id)
+    held = broker.account.positions.get(con_id)
+    if instrument is None or held is None:
+        return {"position": 0, "daily": None, "unrealized": None, "realized": None, "value": None}
+    price = mark(broker, instrument)
+    quote = broker.quotes.get(instrument.symbol)
+    value = held.quantity * price * instrument.multiplier
+    change = price - quote.previous_close if quote else 0.0
+    return {
+        "position": held.quantity,
+        "daily": round(held.quantity * change * instrument.multiplier, 2),
+        "unrealized": round(value - held.quantity * held.average_cost, 2),
+        "realized": round(held.realised, 2),
+        "value": round(value, 2),
+    }

@@ -1,8 +1,0 @@
-"""What the gateway does on each request."""
-
-from __future__ import annotations
-
-from resources.gateway.handlers import accounts, history, market_data, news, options, orders, reference
-from resources.gateway.handlers.registry import HANDLERS
-
-__all__ = ["HANDLERS", "accounts", "history", "market_data", "news", "options", "orders", "reference"]

@@ -1,0 +1,76 @@
+"""Instruments, bars and sessions from the desk's lake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import polars as pl
+
+from delta import Lake, open_lake, read
+from delta.contracts import Bars, CorporateActions, Instruments, Sessions
+from resources.gateway.market.prices import Hours, Tape
+
+CALENDAR = "XNYS"
+"""Calendar whose opening times all instruments share."""
+
+Rows = list[dict[str, Any]]
+
+
+def lake_tape(uri: str) -> tuple[Tape, Callable[[], Rows]]:
+    """Prices of a lake, and a function that reads its instruments.
+
+    Parameters
+    ----------
+    uri : str
+        Lake.
+    """
+    lake = open_lake(uri)
+    tape = Tape(
+        lambda symbols: bar_rows(lake, symbols), lambda: session_hours(lake), lambda: action_rows(lake)
+    )
+    return tape, lambda: instrument_rows(lake)
+
+
+def instrument_rows(lake: Lake) -> Rows:
+    """Newest row of every instrument, as the contract database takes it."""
+    newest = (
+        read(lake, Instruments)
+        .sort("known_at", "valid_from")
+        .group_by("symbol", maintain_order=True)
+        .last()
+        .sort("symbol")
+        .select("symbol", "ticker", "asset_class", "exchange", "currency", "sector", "multiplier", "valid_to")
+    )
+    rows = newest.collect().to_dicts()
+    return [{**row, "expiry": row["valid_to"] if row["asset_class"] == "future" else None} for row in rows]
+
+
+def bar_rows(lake: Lake, symbols: Sequence[str]) -> Iterable[dict[str, Any]]:
+    """Bars of symbols, of each the row learned last."""
+    key = ("symbol", "timeframe", "closes_at")
+    frame = (
+        read(lake, Bars, where=pl.col("symbol").is_in(list(symbols)))
+        .sort("known_at")
+        .group_by(*key, maintain_order=True)
+        .last()
+        .select(*key, "session", "open", "high", "low", "close", "volume")
+    )
+    return frame.collect().iter_rows(named=True)
+
+
+def action_rows(lake: Lake) -> Rows:
+    """Corporate actions, of each the row learned last."""
+    key = ("symbol", "ex_date", "action")
+    frame = read(lake, CorporateActions).sort("known_at").group_by(*key, maintain_order=True).last()
+    return frame.select(*key, "value", "pay_date", "new_symbol", "currency").collect().to_dicts()
+
+
+def session_hours(lake: Lake) -> dict[Any, Hours]:
+    """Opening times by session."""
+    frame = read(lake, Sessions, where=pl.col("calendar") == CALENDAR).select(
+        "session", "opens_at", "closes_at"
+    )
+    return {
+        session: Hours(opens_at, closes_at) for session, opens_at, closes_at in frame.collect().iter_rows()
+    }

@@ -1,0 +1,103 @@
+"""Current prices: the last quote of every symbol, combinations priced from their legs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from resources.gateway.instruments.database import Instrument, Instruments
+from trading.orders import Bar
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Last price of a symbol and the day it belongs to."""
+
+    last: float
+    size: float
+    at: datetime
+    open: float
+    high: float
+    low: float
+    previous_close: float
+    volume: float = 0.0
+    bid: float | None = None
+    ask: float | None = None
+
+
+class Quotes:
+    """Last quotes by symbol."""
+
+    def __init__(self, instruments: Instruments) -> None:
+        self._instruments = instruments
+        self._quotes: dict[str, Quote] = {}
+
+    def get(self, symbol: str) -> Quote | None:
+        """Last quote of a symbol."""
+        return self._quotes.get(symbol)
+
+    def price(self, instrument: Instrument) -> float | None:
+        """Last price of an instrument."""
+        if instrument.legs:
+            return self._combined(instrument)
+        quote = self._quotes.get(instrument.symbol)
+        return quote.last if quote else None
+
+    def bid_ask(self, instrument: Instrument) -> tuple[float, float] | None:
+        """Best bid and offer: as quoted, else one tick around the last price."""
+        quote = self._quotes.get(instrument.symbol)
+        last = self.price(instrument)
+        if last is None:
+            return None
+        tick = instrument.min_tick
+        bid = quote.bid if quote and quote.bid is not None else last - tick
+        ask = quote.ask if quote and quote.ask is not None else last + tick
+        return round(bid, 8), round(ask, 8)
+
+    def trade(self, symbol: str, price: float, size: float, at: datetime) -> Quote:
+        """A single trade at a price."""
+        known = self._quotes.get(symbol)
+        if known is None:
+            quote = Quote(price, size, at, price, price, price, price, size)
+        else:
+            quote = replace(
+                known,
+                last=price,
+                size=size,
+                at=at,
+                high=max(known.high, price),
+                low=min(known.low, price),
+                volume=known.volume + size,
+                bid=None,
+                ask=None,
+            )
+        self._quotes[symbol] = quote
+        return quote
+
+    def spread(self, symbol: str, bid: float, ask: float) -> None:
+        """Quote a bid and an offer around the last trade."""
+        known = self._quotes.get(symbol)
+        if known is not None:
+            self._quotes[symbol] = replace(known, bid=bid, ask=ask)
+
+    def open(self, symbol: str, bar: Bar, at: datetime) -> None:
+        """Start of a bar: only its first price is known."""
+        known = self._quotes.get(symbol)
+        previous = known.last if known else bar.open
+        self._quotes[symbol] = Quote(bar.open, 0.0, at, bar.open, bar.open, bar.open, previous)
+
+    def finish(self, symbol: str, bar: Bar, at: datetime) -> None:
+        """End of a bar."""
+        known = self._quotes.get(symbol)
+        previous = known.previous_close if known else bar.open
+        self._quotes[symbol] = Quote(bar.close, 0.0, at, bar.open, bar.high, bar.low, previous, bar.volume)
+
+    def _combined(self, instrument: Instrument) -> float | None:
+        total = 0.0
+        for number, ratio in instrument.legs:
+            leg = self._instruments.by_id(number)
+            price = self.price(leg) if leg else None
+            if price is None:
+                return None
+            total += ratio * price
+        return round(total, 8)

@@ -1,0 +1,1 @@
+"""Orders: taking them, keeping them, and letting the market work them."""

@@ -1,0 +1,68 @@
+"""All orders of the gateway: by identity, by client, by bracket and by group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resources.gateway.orders.ticket import Ticket
+
+FIRST_PERM_ID = 1_100_000_001
+
+
+class Book:
+    """Tickets in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self.tickets: dict[int, Ticket] = {}
+        self.last_order_id: dict[int, int] = {}
+        self._by_client: dict[tuple[int, int], int] = {}
+        self._next_perm_id = FIRST_PERM_ID
+
+    def next_perm_id(self) -> int:
+        """Take a permanent id."""
+        self._next_perm_id += 1
+        return self._next_perm_id - 1
+
+    def put(self, ticket: Ticket) -> None:
+        """Add a ticket, or one that was read again from the journal."""
+        self.tickets[ticket.perm_id] = ticket
+        self._next_perm_id = max(self._next_perm_id, ticket.perm_id + 1)
+        if ticket.order_id:
+            self._by_client[ticket.client_id, ticket.order_id] = ticket.perm_id
+            self.use_order_id(ticket.client_id, ticket.order_id)
+
+    def rename(self, ticket: Ticket, client_id: int, order_id: int) -> None:
+        """Bind a ticket to a client's order id."""
+        ticket.client_id, ticket.order_id = client_id, order_id
+        self._by_client[client_id, order_id] = ticket.perm_id
+
+    def forget(self, client_id: int, order_id: int) -> None:
+        """Take a client's order id off its ticket, which keeps its permanent id."""
+        self._by_client.pop((client_id, order_id), None)
+
+    def use_order_id(self, client_id: int, order_id: int) -> None:
+        """Remember that a client has used an order id."""
+        self.last_order_id[client_id] = max(self.last_order_id.get(client_id, 0), order_id)
+
+    def find(self, client_id: int, order_id: int) -> Ticket | None:
+        """Ticket of a client's order id."""
+        perm_id = self._by_client.get((client_id, order_id))
+        return None if perm_id is None else self.tickets[perm_id]
+
+    def active(self) -> list[Ticket]:
+        """Tickets that are not done."""
+        return [ticket for ticket in self.tickets.values() if not ticket.done]
+
+    def family(self, ticket: Ticket) -> Iterator[Ticket]:
+        """Bracket of a ticket: its parent and all children of that parent."""
+        root = ticket.parent_perm_id or ticket.perm_id
+        for other in self.tickets.values():
+            if root in {other.perm_id, other.parent_perm_id}:
+                yield other
+
+    def group(self, ticket: Ticket) -> list[Ticket]:
+        """Other active tickets of the same one-cancels-all group."""
+        name = ticket.work.oca_group
+        if name is None:
+            return []
+        return [other for other in self.active() if other is not ticket and other.work.oca_group == name]

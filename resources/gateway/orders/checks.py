@@ -1,0 +1,181 @@
+"""Which orders the gateway refuses, with the code and the text that the client gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from resources.gateway.account.positions import ACCOUNT
+from resources.gateway.instruments.database import Instrument
+from resources.gateway.orders.translate import TIMES_IN_FORCE, TYPES
+from resources.gateway.wire.layout.fields import Values
+from resources.gateway.wire.times import TimeSpellingError, read_time
+
+ALGORITHMS = frozenset({"Adaptive", "Twap", "Vwap"})
+MAX_ORDER_ID = 2**31 - 1
+
+
+class Refusal(NamedTuple):
+    """Why something is refused: message code and text."""
+
+    code: int
+    text: str
+
+
+NO_DEFINITION = Refusal(200, "No security definition has been found for the request")
+READ_ONLY = Refusal(
+    321, "Error validating request.-'bN' : cause - The API interface is currently in Read-Only mode."
+)
+
+
+def check_order(values: Values, instrument: Instrument, now: datetime) -> Refusal | None:
+    """First reason to refuse an order, or None."""
+    for check in _CHECKS:
+        refusal = check(values, instrument)
+        if refusal is not None:
+            return refusal
+    return _check_times(values, now)
+
+
+def check_tick(values: Values, instrument: Instrument) -> Refusal | None:
+    """Refusal of prices that are no multiple of the instrument's tick."""
+    for name in ("lmtPrice", "auxPrice", "trailStopPrice"):
+        price = values.get(name)
+        if price and abs(price / instrument.min_tick - round(price / instrument.min_tick)) > 1e-6:
+            return Refusal(
+                110, "The price does not conform to the minimum price variation for this contract."
+            )
+    return None
+
+
+def _account(values: Values, _: Instrument) -> Refusal | None:
+    if values.get("account") not in {"", None, ACCOUNT}:
+        return Refusal(
+            321, f"Error validating request.-'bH' : cause - Invalid account code '{values['account']}'."
+        )
+    return None
+
+
+def _side(values: Values, _: Instrument) -> Refusal | None:
+    if values.get("action") not in {"BUY", "SELL", "SSHORT"}:
+        return Refusal(
+            321, f"Error validating request.-'bH' : cause - Invalid side '{values.get('action')}'."
+        )
+    return None
+
+
+def _quantity(values: Values, instrument: Instrument) -> Refusal | None:
+    quantity = values.get("totalQuantity")
+    if quantity == 0 or quantity is None:
+        return Refusal(434, "The order size cannot be zero.")
+    if not 0 < quantity < 1e12:
+        return Refusal(321, "Error validating request.-'bH' : cause - Invalid order size.")
+    if instrument.sec_type in {"OPT", "FUT", "BAG"} and quantity != int(quantity):
+        return Refusal(10243, "Fractional-sized order cannot be placed via API.")
+    return None
+
+
+def _type(values: Values, _: Instrument) -> Refusal | None:
+    if values.get("orderType") not in TYPES:
+        return Refusal(
+            387, f"Unsupported order type for this exchange and security type: {values.get('orderType')}."
+        )
+    return None
+
+
+def _prices(values: Values, _: Instrument) -> Refusal | None:
+    kind = values["orderType"]
+    if kind in {"LMT", "LOC", "LIT", "STP LMT"} and values.get("lmtPrice") is None:
+        return Refusal(321, f"Error validating request.-'bH' : cause - {kind} order needs a limit price.")
+    if kind in {"STP", "STP LMT", "STP PRT", "MIT", "LIT"} and not values.get("auxPrice"):
+        return Refusal(
+            321, f"Error validating request.-'bH' : cause - {kind} order needs an auxiliary price."
+        )
+    if kind in {"TRAIL", "TRAIL LIMIT"} and not (values.get("auxPrice") or values.get("trailingPercent")):
+        return Refusal(
+            321, f"Error validating request.-'bH' : cause - {kind} order needs an amount or a percent."
+        )
+    return None
+
+
+def _time_in_force(values: Values, _: Instrument) -> Refusal | None:
+    if (values.get("tif") or "") not in TIMES_IN_FORCE:
+        return Refusal(
+            321, f"Error validating request.-'bH' : cause - Invalid time in force '{values['tif']}'."
+        )
+    if values.get("tif") == "GTD" and not values.get("goodTillDate"):
+        return Refusal(321, "Error validating request.-'bH' : cause - GTD order needs a date.")
+    return None
+
+
+def _algorithm(values: Values, _: Instrument) -> Refusal | None:
+    name = values.get("algoStrategy")
+    if name and name not in ALGORITHMS:
+        return Refusal(442, f"Invalid algo definition: {name}.")
+    if name and values["orderType"] not in {"MKT", "LMT"}:
+        return Refusal(441, f"Algo {name} works on MKT and LMT orders only.")
+    return None
+
+
+def _conditions(values: Values, _: Instrument) -> Refusal | None:
+    for condition in values.get("conditions") or ():
+        wanted = _NEEDED.get(condition["type"], ())
+        if any(condition.get(name) is None for name in wanted):
+            return Refusal(321, "Error validating request.-'bH' : cause - Incomplete condition.")
+    return None
+
+
+_NEEDED = {1: ("price", "conId"), 4: ("percent",), 6: ("volume", "conId"), 7: ("changePercent", "conId")}
+
+
+def _adjustment(values: Values, _: Instrument) -> Refusal | None:
+    kind = values.get("adjustedOrderType")
+    if not kind:
+        return None
+    wanted = _ADJUSTED.get(kind)
+    if wanted is None or values["orderType"] != "STP":
+        return Refusal(321, f"Error validating request.-'bH' : cause - Cannot adjust a stop to '{kind}'.")
+    if any(values.get(name) is None for name in ("triggerPrice", *wanted)):
+        return Refusal(321, "Error validating request.-'bH' : cause - Incomplete adjustment.")
+    return None
+
+
+_ADJUSTED = {
+    "STP": ("adjustedStopPrice",),
+    "STP LMT": ("adjustedStopPrice", "adjustedStopLimitPrice"),
+    "TRAIL": ("adjustedStopPrice", "adjustedTrailingAmount"),
+    "TRAIL LIMIT": ("adjustedStopPrice", "adjustedTrailingAmount", "lmtPriceOffset"),
+}
+
+_CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
+    _account,
+    _side,
+    _quantity,
+    _type,
+    _prices,
+    _time_in_force,
+    _algorithm,
+    _conditions,
+    _adjustment,
+    check_tick,
+)
+
+
+def _check_times(values: Values, now: datetime) -> Refusal | None:
+    wanted = [
+        (name, code, values.get(name)) for name, code in (("goodAfterTime", 337), ("goodTillDate", 336))
+    ]
+    for entry in values.get("algoParams") or ():
+        if entry["tag"] in {"startTime", "endTime"}:
+            wanted.append((entry["tag"], 442, entry["value"]))
+    for condition in values.get("conditions") or ():
+        if condition["type"] == 3:
+            wanted.append(("condition time", 321, condition["time"] or "none"))
+    for name, code, text in wanted:
+        if text:
+            try:
+                read_time(text, now)
+            except TimeSpellingError as error:
+                return Refusal(code, f"Invalid {name}: {error}.")
+    return None

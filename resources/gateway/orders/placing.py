@@ -1,0 +1,273 @@
+"""Placing, changing and cancelling orders."""
+
+from __future__ import annotations
+
+from resources.gateway.account.margins import check_margin, what_if
+from resources.gateway.account.positions import ACCOUNT
+from resources.gateway.broker import Broker
+from resources.gateway.events import error
+from resources.gateway.instruments.database import Instrument
+from resources.gateway.orders.checks import MAX_ORDER_ID, NO_DEFINITION, READ_ONLY, Refusal, check_order
+from resources.gateway.orders.ticket import Ticket, open_order
+from resources.gateway.orders.translate import apply_terms, market_order
+from resources.gateway.orders.waiting import first_waits
+from resources.gateway.wire.layout.contracts import FIELDS
+from resources.gateway.wire.layout.fields import Values
+
+_DUPLICATE = Refusal(103, "Duplicate order id")
+_NOT_ORDER = frozenset({*FIELDS, "secIdType", "secId", "orderId", "comboLegs", "whatIf"})
+
+
+def place(broker: Broker, client_id: int, values: Values) -> Ticket | None:
+    """Take a new order, a change of a working one, or the question what an order would do.
+
+    Returns
+    -------
+    Ticket or None
+        The ticket placed or changed; None when the order was refused or only asked about.
+    """
+    order_id = values["orderId"]
+    if broker.settings.read_only:
+        broker.refuse(client_id, order_id, READ_ONLY)
+        return None
+    if order_id is None or not 0 < order_id < MAX_ORDER_ID:
+        broker.refuse(client_id, order_id or -1, Refusal(320, "Error reading request. Invalid order id"))
+        return None
+    known = broker.book.find(client_id, order_id)
+    if known is not None:
+        return change(broker, known, values)
+    return _place_new(broker, client_id, order_id, values)
+
+
+def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
+    """Change a working order; what may not change is refused."""
+    refusal = _refuse_change(broker, ticket, values)
+    if refusal is not None:
+        broker.refuse(ticket.client_id, ticket.order_id, refusal)
+        return None
+    was_waiting = "transmit" in ticket.waits
+    same_trail = values.get("trailingPercent") == ticket.order.get("trailingPercent")
+    ticket.order = {**ticket.order, **_terms(values)}
+    work = ticket.work
+    anchor = work.anchor if same_trail else None
+    apply_terms(work, ticket.order)
+    work.anchor = anchor
+    rest = max(float(values["totalQuantity"]) - work.filled, 0.0)
+    work.quantity, work.held, work.original = rest, 0.0, float(values["totalQuantity"])
+    ticket.waits = [] if not was_waiting else ["transmit"]
+    ticket.waits += first_waits(broker, ticket)
+    _transmit(broker, ticket, values, changed=True)
+    return ticket
+
+
+def cancel(broker: Broker, client_id: int, order_id: int) -> None:
+    """Cancel a client's order; say so when there is nothing to cancel."""
+    ticket = broker.book.find(client_id, order_id)
+    if ticket is None:
+        text = f"OrderId {order_id} that needs to be cancelled is not found."
+        broker.outbox.append(error(client_id, order_id, 10147, text))
+    elif ticket.done:
+        text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {ticket.status}."
+        broker.outbox.append(error(client_id, order_id, 10148, text))
+    else:
+        broker.cancel_tickets([ticket], "")
+
+
+def cancel_all(broker: Broker) -> None:
+    """Cancel the orders of all clients."""
+    broker.cancel_tickets(broker.book.active(), "global cancel")
+
+
+def meet_market(broker: Broker, tickets: list[Ticket]) -> None:
+    """Let orders that just became active meet the last price, where the market is open."""
+    for ticket in tickets:
+        if ticket.done or ticket.waits or broker.settings.market != "continuous":
+            continue
+        price = broker.quotes.price(broker.instrument_of(ticket))
+        if price is None or not ticket.work.live or ticket.work.order_type == "market_on_close":
+            continue
+        broker.meet([ticket], ticket.symbol, price)
+        finish_at_once(broker, [ticket])
+        meet_market(
+            broker, [child for child in _children(broker, ticket) if child.work.live and not child.filled]
+        )
+
+
+def finish_at_once(broker: Broker, tickets: list[Ticket]) -> None:
+    """Cancel what is left of immediate orders that met a price, and of groups they were in."""
+    immediate = [ticket for ticket in tickets if ticket.work.time_in_force in {"ioc", "fok"}]
+    rest = [ticket for ticket in immediate if not ticket.done and not ticket.waits and ticket.work.live]
+    if rest:
+        broker.cancel_tickets(rest, "immediate order: the rest")
+    cancel_groups(broker, tickets)
+
+
+def cancel_groups(broker: Broker, tickets: list[Ticket]) -> None:
+    """Cancel the other orders of groups that any fill cancels whole."""
+    for ticket in tickets:
+        if ticket.filled and ticket.order.get("ocaType") == 1 and ticket.order.get("ocaGroup"):
+            others = broker.book.group(ticket)
+            if others:
+                broker.cancel_tickets(others, f"group {ticket.order['ocaGroup']} filled")
+
+
+def resolve(broker: Broker, values: Values) -> Instrument | None:
+    """Single instrument that a contract means."""
+    if values.get("secType") == "BAG":
+        known = len(broker.instruments)
+        found = broker.instruments.add_combination(values)
+        if found is not None and len(broker.instruments) > known:
+            broker.note(
+                "instrument", {"contract": {"symbol": values["symbol"], "comboLegs": values["comboLegs"]}}
+            )
+        return found
+    found_all = broker.instruments.find(values)
+    return found_all[0] if len(found_all) == 1 else None
+
+
+def _place_new(broker: Broker, client_id: int, order_id: int, values: Values) -> Ticket | None:
+    instrument = resolve(broker, values)
+    if instrument is None:
+        broker.refuse(client_id, order_id, NO_DEFINITION)
+        return None
+    refusal = (
+        _refuse_id(broker, client_id, order_id)
+        or check_order(values, instrument, broker.clock.now())
+        or _refuse_parent(broker, client_id, values)
+        or check_margin(broker, instrument, values)
+    )
+    if refusal is not None:
+        broker.refuse(client_id, order_id, refusal)
+        return None
+    if values.get("whatIf"):
+        broker.emit("openOrder", what_if(broker, instrument, client_id, values), client_id)
+        return None
+    ticket = make_ticket(broker, client_id, order_id, values, instrument)
+    _transmit(broker, ticket, values, changed=False)
+    return ticket
+
+
+def make_ticket(
+    broker: Broker, client_id: int, order_id: int, values: Values, instrument: Instrument
+) -> Ticket:
+    """Ticket of a new order, added to the book."""
+    if instrument.sec_type == "OPT":
+        broker.note("instrument_row", {"row": option_row(instrument)})
+    perm_id = broker.book.next_perm_id()
+    now = broker.clock.now()
+    work = market_order(values, perm_id, instrument.symbol, instrument.asset_class, now.date())
+    work.multiplier = instrument.multiplier
+    contract = instrument.contract()
+    if values.get("exchange"):
+        contract["exchange"] = values["exchange"]
+    order = {"account": ACCOUNT, **_terms(values)}
+    order["account"] = order["account"] or ACCOUNT
+    order["tif"] = order.get("tif") or "DAY"
+    for name in ("comboLegs", "deltaNeutral"):
+        if values.get(name):
+            order[name] = values[name]
+    ticket = Ticket(
+        perm_id, client_id, order_id, instrument.symbol, contract, order, work, created=now.isoformat()
+    )
+    _join_family(broker, ticket, values)
+    ticket.waits = first_waits(broker, ticket)
+    broker.book.put(ticket)
+    return ticket
+
+
+def option_row(option: Instrument) -> Values:
+    """Row that adds an option of a made-up chain again after a restart."""
+    return {
+        "symbol": option.symbol,
+        "asset_class": "option",
+        "currency": option.currency,
+        "multiplier": option.multiplier,
+        "underlying": option.under_symbol,
+    }
+
+
+def _join_family(broker: Broker, ticket: Ticket, values: Values) -> None:
+    parent_id = values.get("parentId")
+    work = ticket.work
+    if parent_id:
+        parent = broker.book.find(ticket.client_id, parent_id)
+        if parent is not None:
+            ticket.parent_perm_id = parent.perm_id
+            work.parent_ref = str(parent.perm_id)
+            work.live = parent.status == "Filled"
+    group = values.get("ocaGroup")
+    if group:
+        work.oca_group = f"{ticket.client_id}:{group}"
+    elif ticket.parent_perm_id:
+        work.oca_group = f"bracket:{ticket.parent_perm_id}"
+
+
+def _transmit(broker: Broker, ticket: Ticket, values: Values, *, changed: bool) -> None:
+    if not values.get("transmit", True):
+        if "transmit" not in ticket.waits:
+            ticket.waits.insert(0, "transmit")
+        fresh = [ticket]
+    else:
+        family = list(broker.book.family(ticket))
+        fresh = [other for other in family if "transmit" in other.waits and other is not ticket]
+        fresh.append(ticket)
+        for other in fresh:
+            other.waits = [wait for wait in other.waits if wait != "transmit"]
+    for other in fresh:
+        other.status = other.working_status()
+        broker.save(other)
+        broker.report(other)
+    if values.get("transmit", True):
+        meet_market(broker, fresh if not changed else [ticket])
+
+
+def _terms(values: Values) -> Values:
+    return {name: value for name, value in values.items() if name not in _NOT_ORDER}
+
+
+def _children(broker: Broker, ticket: Ticket) -> list[Ticket]:
+    return [other for other in broker.book.active() if other.parent_perm_id == ticket.perm_id]
+
+
+def _refuse_id(broker: Broker, client_id: int, order_id: int) -> Refusal | None:
+    if broker.settings.strict_ids and order_id <= broker.book.last_order_id.get(client_id, 0):
+        return _DUPLICATE
+    return None
+
+
+def _refuse_parent(broker: Broker, client_id: int, values: Values) -> Refusal | None:
+    parent_id = values.get("parentId")
+    if not parent_id:
+        return None
+    parent = broker.book.find(client_id, parent_id)
+    if parent is None or (parent.done and parent.status != "Filled"):
+        return Refusal(135, f"Can't find order with id ={parent_id}")
+    return None
+
+
+def _refuse_change(broker: Broker, ticket: Ticket, values: Values) -> Refusal | None:
+    if ticket.status == "Filled":
+        return Refusal(104, "Cannot modify a filled order.")
+    if ticket.done:
+        return _DUPLICATE
+    instrument = resolve(broker, values)
+    same = instrument is not None and instrument.symbol == ticket.symbol
+    if not same or values.get("action") != ticket.order["action"]:
+        return Refusal(105, "Order being modified does not match original order")
+    assert instrument is not None  # noqa: S101 - for the type checker
+    refusal = check_order(values, instrument, broker.clock.now())
+    if refusal is None and float(values["totalQuantity"]) <= ticket.filled:
+        return Refusal(104, "Cannot modify a filled order.")
+    return refusal
+
+
+__all__ = [
+    "cancel",
+    "cancel_all",
+    "change",
+    "finish_at_once",
+    "make_ticket",
+    "meet_market",
+    "open_order",
+    "place",
+]

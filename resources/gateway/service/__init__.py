@@ -1,0 +1,1 @@
+"""Sockets, sessions, requests, faults and the control channel."""

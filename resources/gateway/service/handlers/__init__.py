@@ -1,0 +1,16 @@
+"""What the gateway does on each request."""
+
+from __future__ import annotations
+
+from resources.gateway.service.handlers import (
+    accounts,
+    history,
+    market_data,
+    news,
+    options,
+    orders,
+    reference,
+)
+from resources.gateway.service.handlers.registry import HANDLERS
+
+__all__ = ["HANDLERS", "accounts", "history", "market_data", "news", "options", "orders", "reference"]

@@ -84,7 +84,7 @@ class Broker:
             self.book_movement(deposit._replace(reference="deposit"))
             self._journal.commit()
         for ticket in [entry for entry in self.book.active() if "transmit" in entry.waits]:
-            del self.book.tickets[ticket.perm_id]
+            self.book.drop(ticket)
         self._journal.records.clear()
 
     def _restore_record(self, record: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ class Book:
     def __init__(self) -> None:
         self.tickets: dict[int, Ticket] = {}
         self.last_order_id: dict[int, int] = {}
+        self._active: dict[int, Ticket] = {}
         self._by_client: dict[tuple[int, int], int] = {}
         self._next_perm_id = FIRST_PERM_ID
 
@@ -26,6 +27,7 @@ class Book:
     def put(self, ticket: Ticket) -> None:
         """Add a ticket, or one that was read again from the journal."""
         self.tickets[ticket.perm_id] = ticket
+        self._active[ticket.perm_id] = ticket
         self._next_perm_id = max(self._next_perm_id, ticket.perm_id + 1)
         if ticket.order_id:
             self._by_client[ticket.client_id, ticket.order_id] = ticket.perm_id
@@ -50,8 +52,15 @@ class Book:
         return None if perm_id is None else self.tickets[perm_id]
 
     def active(self) -> list[Ticket]:
-        """Tickets that are not done."""
-        return [ticket for ticket in self.tickets.values() if not ticket.done]
+        """Tickets that are not done; one that is done never comes back."""
+        self._active = {number: ticket for number, ticket in self._active.items() if not ticket.done}
+        return list(self._active.values())
+
+    def drop(self, ticket: Ticket) -> None:
+        """Take out a ticket that was never transmitted; its order id stays used."""
+        del self.tickets[ticket.perm_id]
+        self._active.pop(ticket.perm_id, None)
+        self.forget(ticket.client_id, ticket.order_id)
 
     def family(self, ticket: Ticket) -> Iterator[Ticket]:
         """Bracket of a ticket: its parent and all children of that parent."""

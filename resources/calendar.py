@@ -1,8 +1,8 @@
 """Trading calendars: sessions with their true opening and closing times, half days included.
 
-``exchange_calendars`` knows the holidays; this module keeps its answer as polars frames, a decade at a
-time, so that only the years asked for are built and each of them once a process. Stocks use the exchange's
-code (``XNYS``), crypto ``24/7``, foreign exchange ``24/5``.
+``exchange_calendars`` knows the holidays; this module keeps its answer as polars frames, forty years at a
+time (a build costs much the same for one year as for forty) and each of them built once a process. Stocks
+use the exchange's code (``XNYS``), crypto ``24/7``, foreign exchange ``24/5``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import polars as pl
 from delta.contracts import Sessions
 
 EARLIEST, LATEST = date(1950, 1, 1), date(2099, 12, 31)
+SPAN = 40
+"""Years that are built at a time."""
 _SEARCH = timedelta(days=14)
 
 
@@ -52,8 +54,8 @@ def sessions(calendar: str, first: date, last: date) -> pl.DataFrame:
         raise CalendarError(
             f"calendar {calendar}: {first} .. {last} lies outside {EARLIEST} .. {LATEST}; correct the dates"
         )
-    decades = range(first.year // 10, last.year // 10 + 1)
-    frame = pl.concat([_decade(calendar, decade) for decade in decades])
+    spans = range((first.year - EARLIEST.year) // SPAN, (last.year - EARLIEST.year) // SPAN + 1)
+    frame = pl.concat([_years(calendar, EARLIEST.year + SPAN * span) for span in spans])
     return frame.filter(pl.col("session").is_between(first, last))
 
 
@@ -180,9 +182,9 @@ def _nearest(calendar: str, frame: pl.DataFrame, at: int, day: date) -> date:
 
 
 @lru_cache(maxsize=64)
-def _decade(calendar: str, decade: int) -> pl.DataFrame:
-    """Sessions of ten years; a part of them where the calendar's bounds cut in."""
-    built = _build(calendar, date(decade * 10, 1, 1), date(decade * 10 + 9, 12, 31))
+def _years(calendar: str, first: int) -> pl.DataFrame:
+    """Sessions of the years from one on; a part of them where the calendar's bounds cut in."""
+    built = _build(calendar, date(first, 1, 1), date(min(first + SPAN - 1, LATEST.year), 12, 31))
     if built is None:
         return Sessions.schema().to_frame()
     early = {stamp.date() for stamp in built.early_closes}

@@ -13,6 +13,7 @@ import typer
 from pipelines.cli import context
 from pipelines.cli.exits import Exit, InputError, MissingError
 from pipelines.cli.forms import AsJson, Form, Rows, print_frame_as
+from pipelines.cli.noise import native_noise_hidden
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,7 +68,7 @@ def ingest(
     if not requests:
         raise MissingError("no book asks for market data; name symbols, or write a book")
     names = {symbol for request in requests.values() for symbol in request.symbols}
-    with progress(f"asking for {len(names)} symbols"):
+    with native_noise_hidden(), progress(f"asking for {len(names)} symbols"):
         update = update_market(
             lake,
             context.desk(),

@@ -11,6 +11,7 @@ import typer
 
 from pipelines.cli import context
 from pipelines.cli.exits import InputError
+from pipelines.cli.noise import native_noise_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,7 +161,7 @@ def machinery(
     if scheduled:
         require_mode(book, DESK)
     file = context.config_file()
-    with desk_instance(home) as instance:
+    with native_noise_hidden(), desk_instance(home) as instance:
         yield DeskResource(config_file=str(file or ""), lake_uri=config.lake, given=given), instance
 
 

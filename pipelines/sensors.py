@@ -7,6 +7,7 @@ the order job and its ledger, not of run keys.
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import takewhile
 
 import dagster as dg
 
@@ -55,7 +56,7 @@ def approved_orders(
         if wait is None:
             held.append(f"orders of {book} are being placed")
         elif wait > 0:
-            held.append(f"orders of {book}: {len(tried)} runs have not placed them, next in {wait:.0f} s")
+            held.append(f"orders of {book}: not placed after {len(tried)} runs, the next in {wait:.0f} s")
         else:
             asked.append(place_request(book, versions["orders"], len(tried)))
     if not asked:
@@ -84,7 +85,8 @@ def wait_before_try(tried: Sequence[dg.RunRecord], now: float) -> float | None:
     Parameters
     ----------
     tried : sequence of RunRecord
-        Runs so far, newest first. After each the pause doubles, from half a minute to half an hour.
+        Runs so far, newest first. After each failure in a row the pause doubles, from half a minute to
+        half an hour.
     now : float
         Seconds since the epoch.
     """
@@ -92,7 +94,8 @@ def wait_before_try(tried: Sequence[dg.RunRecord], now: float) -> float | None:
         return 0.0
     if not tried[0].dagster_run.is_finished:
         return None
-    pause = min(FIRST_PAUSE * 2 ** (len(tried) - 1), LONGEST_PAUSE)
+    failed = sum(1 for _ in takewhile(lambda run: not run.dagster_run.is_success, tried))
+    pause = min(FIRST_PAUSE * 2 ** max(failed - 1, 0), LONGEST_PAUSE)
     left: float = (tried[0].end_time or now) + pause - now
     return max(0.0, left)
 

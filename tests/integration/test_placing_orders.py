@@ -153,7 +153,7 @@ def test_a_failed_run_is_tried_again_later_and_later(paper: OwnDesk) -> None:
     assert not launch(paper, request, lake=str(no_lake)).success
     held, cursor = tick(paper)
     assert held.run_requests == []
-    assert "1 runs have not placed them" in str(held.skip_message)
+    assert "not placed after 1 runs, the next in" in str(held.skip_message)
     assert cursor is None, "waiting orders are looked at again"
 
     tried = place_runs(instance, BOOK, int(request.tags["desk/orders_version"]))

@@ -206,7 +206,7 @@ class IBBroker:
             self._opens, self._completed = [], []
             await self._ask("open orders", lambda ib: ib.reqAllOpenOrdersAsync())
             await self._ask("completed orders", lambda ib: ib.reqCompletedOrdersAsync(False))
-            executions = await self.executions()
+            await self._ask("executions", lambda ib: ib.reqExecutionsAsync())
             held = await self._ask("positions", lambda ib: ib.reqPositionsAsync())
             cash = await self._cash() if money else {}
             quotes = await self._quotes([symbol for symbol in wanted if symbol in self._contracts])
@@ -222,7 +222,7 @@ class IBBroker:
             day_began=self._midnight(at),
             open=self._open_orders(),
             completed=self._completed_orders(),
-            executions=tuple(executions),
+            executions=tuple(self._executions()),
             positions={
                 self._names.symbol(one.contract): one.position for one in held if one.account == self.account
             },
@@ -235,14 +235,19 @@ class IBBroker:
 
     async def executions(self) -> list[Report]:
         """Executions of the account that the gateway still tells, each with its commission if known."""
-        fills = await self._ask("executions", lambda ib: ib.reqExecutionsAsync())
-        kept = self._wrapper().fills
+        await self._ask("executions", lambda ib: ib.reqExecutionsAsync())
+        await self.heartbeat()
+        return self._executions()
+
+    def _executions(self) -> list[Report]:
+        """All that this connection was told of: some come after the end of the answer, or outside of any."""
+        fills = list(self._wrapper().fills.values())
         combined = {fill.execution.permId for fill in fills if fill.contract.secType == "BAG"}
         reports = []
         for fill in fills:
             if fill.execution.acctNumber != self.account:
                 continue
-            told = kept.get(fill.execution.execId, fill).commissionReport
+            told = fill.commissionReport
             commission = plausible_commission(told.commission) if told.execId else None
             leg = fill.execution.permId in combined and fill.contract.secType != "BAG"
             reports.append(self._report(fill, commission, leg=leg))

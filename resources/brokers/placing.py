@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,7 +20,6 @@ from resources.brokers.base import Broker, BrokerError, ConnectionFailedError, O
 from resources.brokers.journal import Expected, Journal
 from resources.brokers.lease import Lease
 from trading.placement import (
-    CARRIED_OUT,
     ENDED,
     Alarm,
     Book,
@@ -114,6 +114,8 @@ class Placing:
     _booked: int = 0
     _waiting: tuple[str, ...] = ()
     _frozen: str = ""
+    _difference: str = ""
+    _cancelled: Counter[str] = field(default_factory=Counter)
 
     async def run(self) -> Outcome:
         """Bring every order into a known state, or as far as the time allows.
@@ -205,7 +207,18 @@ class Placing:
         for step in steps:
             await self._carry_out(step)
         self._flush()
-        return any(_calls_for_a_look(step) for step in steps)
+        return any(self._calls_for_a_look(step) for step in steps)
+
+    def _calls_for_a_look(self, step: Step) -> bool:
+        """Whether a step leaves something that only another look can tell."""
+        match step:
+            case Wait(_, _, blocked):
+                return not blocked
+            case Cancel(order_ref, _, "", _):
+                return not self._given_up(order_ref)
+            case Alarm():
+                return False
+        return True
 
     def _pause(self, view: View) -> float:
         """Seconds to the next look: soon, or when the orders that are missing have been so long enough."""
@@ -222,9 +235,10 @@ class Placing:
         steps = self.decide(
             self._intents, self._ledger, view, self.clock(), replace(self.policy, blocked="-")
         )
-        if any(not isinstance(step, Wait) for step in steps):
+        if any(self._calls_for_a_look(step) for step in steps if not isinstance(step, Wait)):
             return False  # something has happened since: act on it first
-        self._compare(view)
+        if not self._agrees(view):
+            return False
         self.reach("finished")
         return True
 
@@ -250,8 +264,8 @@ class Placing:
                 await self._send(step)
             case Change(order_ref, target_ref, order_id):
                 await self._change(order_ref, target_ref, order_id)
-            case Cancel(_, order_id, intent_ref):
-                await self._cancel(order_id, intent_ref)
+            case Cancel(order_ref, order_id, intent_ref):
+                await self._cancel(order_ref, order_id, intent_ref)
             case Reconnect():
                 await self.broker.disconnect()
             case Alarm(order_ref, message, freeze):
@@ -346,13 +360,22 @@ class Placing:
         self._record(ref, Event(ref, 0, "SENT", self.clock(), remaining=known[ref].quantity))
         self.reach("requested")
 
-    async def _cancel(self, order_id: int, intent_ref: str) -> None:
+    async def _cancel(self, order_ref: str, order_id: int, intent_ref: str) -> None:
         if self.policy.limits.read_only:
             return
+        if not intent_ref:
+            if self._given_up(order_ref):
+                self._freeze(f"order {order_ref} is at the broker once too often and cannot be cancelled")
+                return
+            self._cancelled[order_ref] += 1
         await self.broker.cancel(order_id)
         if intent_ref:
             self._record(intent_ref, Event(intent_ref, 0, "SENT", self.clock()))
         self.reach("requested")
+
+    def _given_up(self, order_ref: str) -> bool:
+        """Whether cancels of an order that must not be there have been tried often enough."""
+        return self._cancelled[order_ref] >= self.policy.max_sends
 
     def _alarm(self, ref: str, message: str, *, freeze: bool) -> None:
         log.warning("placing: %s", message)
@@ -383,19 +406,27 @@ class Placing:
             raise ConnectionFailedError(trouble)
         self.reach("checked")
 
-    def _compare(self, view: View) -> None:
-        """Hold the broker's positions and cash against the ledger's, keep them, freeze when they differ."""
+    def _agrees(self, view: View) -> bool:
+        """Hold the broker's positions and cash against the ledger's, keep them, freeze when they differ.
+
+        A difference counts when two looks in a row have it: an execution may fall between two answers.
+        """
         expected = self.journal.expected(self.broker.account)
-        offset = _offset(expected, view) if expected else {}
-        self.journal.snapshot(self.broker.account, view, offset)
-        if expected is None:
-            return
-        pending = any(one.commission is None for one in newest(self._ledger.executions).values())
-        difference = compare(
-            expected, view, self.policy.limits.cash_tolerance, cash=not pending and bool(view.cash)
-        )
+        difference = ""
+        if expected is not None:
+            pending = any(one.commission is None for one in newest(self._ledger.executions).values())
+            tolerance = self.policy.limits.cash_tolerance
+            difference = compare(expected, view, tolerance, cash=not pending and bool(view.cash))
+        if difference != self._difference:
+            self._difference = difference
+            return False if difference else self._keep(view, expected)
         if difference:
             self._freeze(difference)
+        return self._keep(view, expected)
+
+    def _keep(self, view: View, expected: Expected | None) -> bool:
+        self.journal.snapshot(self.broker.account, view, _offset(expected, view) if expected else {})
+        return True
 
 
 class _StoppedError(ConnectionFailedError):
@@ -422,21 +453,3 @@ def _offset(expected: Expected, view: View) -> dict[str, float]:
     if expected.offset is not None:
         return dict(expected.offset)
     return {currency: cash - expected.cash.get(currency, 0.0) for currency, cash in view.cash.items()}
-
-
-def _calls_for_a_look(step: Step) -> bool:
-    """Whether a step leaves something that only another look can tell."""
-    return not (isinstance(step, Wait) and step.blocked)
-
-
-def unfinished(intents: Sequence[Intent], ledger: Ledger) -> list[Intent]:
-    """Orders that are in no known state: planned, or in doubt."""
-    standing = standings(ledger.events)
-
-    def open_(intent: Intent) -> bool:
-        state = standing.get(intent.order_ref, Standing()).state
-        if intent.kind != "submit":
-            return state not in CARRIED_OUT
-        return state in {"PLANNED", "RESERVED", "SENT", "UNKNOWN"}
-
-    return [intent for intent in intents if open_(intent)]

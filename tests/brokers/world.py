@@ -39,13 +39,19 @@ GATEWAY = Settings(costs=NO_COSTS)
 
 def entry(ref: str = "DENTRY", symbol: str = "AAPL", **changes: Any) -> Intent:
     """A market order at the open."""
-    fields: dict[str, Any] = {
-        "purpose": "entry",
-        "strategy": "momentum",
-        "reference_price": 100.0,
-        "decided_at": NOW - timedelta(hours=19),
-    }
-    return Intent(ref, SESSION, symbol, "BUY", "market", 10.0, **(fields | changes))
+    intent = Intent(
+        ref,
+        SESSION,
+        symbol,
+        "BUY",
+        "market",
+        10.0,
+        purpose="entry",
+        strategy="momentum",
+        reference_price=100.0,
+        decided_at=NOW - timedelta(hours=19),
+    )
+    return replace(intent, **changes)
 
 
 def bracket(ref: str = "D1", symbol: str = "AAPL", **changes: Any) -> list[Intent]:

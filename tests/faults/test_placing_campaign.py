@@ -1,0 +1,100 @@
+"""Placing under faults and deaths: nothing twice, nothing lost, the ledger equal to the broker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from resources.brokers import crash
+from resources.gateway.service.faults import SCENARIOS
+from trading.placement import Intent, Ledger, PlacingPolicy, Step, View, next_steps, standings
+
+from .placing_trials import FAULTS, OTHER_FAULTS, PROCESS_FAULTS, campaign, summary
+
+TRIALS = int(os.environ.get("PLACING_TRIALS", "1000"))
+"""Seeded trials of the campaign; more by the environment, or ``python -m tests.faults.placing_trials``."""
+PART = 25
+
+
+def run_part(first: int) -> list[object]:
+    """A part of the campaign, in a process of its own."""
+    return list(campaign(range(first, first + PART)))
+
+
+def told(results: Sequence[object]) -> list[tuple[object, ...]]:
+    """Trials that found something, with what reproduces them."""
+    return [
+        (one.seed, one.faults, one.deaths, one.violations)  # type: ignore[attr-defined]
+        for one in results
+        if one.violations  # type: ignore[attr-defined]
+    ]
+
+
+@pytest.mark.slow
+def test_campaign_finds_nothing_twice_and_nothing_lost() -> None:
+    with ProcessPoolExecutor(2) as pool:
+        results = [one for part in pool.map(run_part, range(1, TRIALS + 1, PART)) for one in part]
+    found = summary(results)  # type: ignore[arg-type]
+    assert told(results) == []
+    assert found["trials"] == TRIALS
+    assert (found["duplicates"], found["lost fills"]) == (0, 0)
+    assert found["deaths"] > TRIALS / 10, "the campaign kills the job"
+    assert found["faults"] > 50, "the campaign meets every kind of fault"
+    assert {"FILLED", "CANCELLED", "EXPIRED", "REJECTED", "UNRESOLVED"} <= set(found["states"])
+
+
+def test_every_fault_of_the_gateway_is_in_the_campaign() -> None:
+    assert set(SCENARIOS) == {*FAULTS, *PROCESS_FAULTS, *OTHER_FAULTS}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_alone(name: str) -> None:
+    assert told(campaign([9001, 9002], forced=[name], death=None)) == []
+
+
+@pytest.mark.parametrize("point", crash.POINTS)
+def test_each_death_alone_and_with_a_lost_acknowledgement(point: str) -> None:
+    results = [
+        *campaign(range(9101, 9105), forced=[], death=(point, 1)),
+        *campaign(range(9105, 9108), forced=["drop_before_ack"], death=(point, 2)),
+    ]
+    assert told(results) == []
+    assert any(one.deaths for one in results) or point == "requested", "the point was reached"
+
+
+class Naive:
+    """Placing with reconciliation switched off: what was not acknowledged is sent anew after a reconnect."""
+
+    def __init__(self) -> None:
+        self.connections: set[int] = set()
+
+    def __call__(
+        self, intents: Sequence[Intent], ledger: Ledger, view: View, now: datetime, policy: PlacingPolicy
+    ) -> list[Step]:
+        known = standings(ledger.events)
+        used = max((one.order_id or 0 for one in known.values()), default=0)
+        blind: set[str] = set()
+        if view.connection not in self.connections:
+            self.connections.add(view.connection)
+            blind = {ref for ref, one in known.items() if one.state in {"RESERVED", "SENT", "UNKNOWN"}}
+        seen = replace(
+            view,
+            open=tuple(one for one in view.open if one.order_ref not in blind),
+            completed=tuple(one for one in view.completed if one.order_ref not in blind),
+            executions=tuple(one for one in view.executions if one.order_ref not in blind),
+        )
+        left = Ledger(tuple(one for one in ledger.events if one.order_ref not in blind), ledger.executions)
+        return next_steps(intents, left, seen, now, replace(policy, first_id=max(policy.first_id, used + 1)))
+
+
+def test_the_campaign_can_fail() -> None:
+    results = campaign(range(9201, 9221), forced=["drop_before_ack"], decide=Naive)
+    found = summary(results)
+    assert found["duplicates"] > 0
+    assert any("more than once" in text for one in results for text in one.violations)
+    assert summary(campaign(range(9201, 9221), forced=["drop_before_ack"]))["duplicates"] == 0

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from assets.stage import CODE_VERSION
+from resources.brokers.needs import places_at_broker
 from resources.brokers.paper import place
-from resources.brokers.session import place_book, places_at_broker
 from resources.desk import DeskResource
 
 
@@ -31,6 +31,8 @@ def place_approved_orders(context: dg.OpExecutionContext, config: PlaceOrders, d
         context.log.info(f"{placed} orders placed, {events.height - placed} expired")
         context.add_output_metadata({"placed": placed, "expired": events.height - placed})
         return
+    from resources.brokers.session import place_book  # noqa: PLC0415 - the client of the gateway is slow to import
+
     outcome = place_book(
         desk.lake(), desk.config(), book, now=desk.now(), run_id=context.run_id, code_version=CODE_VERSION
     )

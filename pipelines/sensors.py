@@ -15,8 +15,8 @@ from delta import Lake, pin
 from delta.contracts import OrderEvents, Orders
 from pipelines.partitions import BACKTEST_BOOKS, SCHEDULED_BOOKS
 from pipelines.placing import place_orders
+from resources.brokers.needs import places_at_broker, placing_needed
 from resources.brokers.paper import waiting_orders
-from resources.brokers.session import places_at_broker, placing_needed
 from resources.desk import DeskResource
 from trading.book import BookConfig
 

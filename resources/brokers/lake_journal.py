@@ -16,10 +16,10 @@ from delta.contracts import Alerts, BrokerSnapshots, Executions, OrderEvents, Or
 from resources.brokers.halts import halted, set_halt
 from resources.brokers.journal import Expected, SupersededError, report_key
 from resources.brokers.lake_holdings import expected_holdings
+from resources.brokers.needs import SOURCE
 from resources.brokers.rows import event_of, intent_of, last_states, report_of
 from trading.placement import CARRIED_OUT, ENDED, Event, Intent, Ledger, Report, View
 
-SOURCE = "broker"
 STEP = "place_orders"
 LOOKED_BACK = timedelta(days=14)
 """Orders decided so long before the newest one are looked at again in every sweep, done or not."""

@@ -12,27 +12,19 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from delta import Lake, pin
-from delta.contracts import BrokerSnapshots, OrderEvents, Orders
 from delta.contracts import Instruments as InstrumentTable
 from resources.brokers.accounts import live_allowed
 from resources.brokers.base import AccountRefusedError, Broker, Instrument, Instruments, Pace
 from resources.brokers.ib import IBBroker
-from resources.brokers.lake_journal import SOURCE, LakeJournal
+from resources.brokers.lake_journal import LakeJournal
 from resources.brokers.lease import DeltaLease
 from resources.brokers.placing import Outcome, Placing
-from resources.brokers.rows import last_states
-from resources.calendar import last_closed_session, session_close, sessions
+from resources.calendar import sessions
 from resources.config import DeskConfig
 from trading.book import BookConfig, PlacementConfig
 from trading.placement import PlacingPolicy
 
 READ_ONLY = "DESK_READ_ONLY"
-DOUBTFUL = ("RESERVED", "SENT", "UNKNOWN")
-
-
-def places_at_broker(book: BookConfig) -> bool:
-    """Whether a book's orders go to a gateway; those of other paper books fill in process."""
-    return book.mode != "backtest" and book.placement.broker == "ib"
 
 
 def place_book(
@@ -171,32 +163,3 @@ def known_instruments(lake: Lake) -> dict[str, Instrument]:
         .collect()
     )
     return {row["symbol"]: Instrument(**row) for row in rows.iter_rows(named=True)}
-
-
-def placing_needed(lake: Lake, book: BookConfig, now: datetime) -> str:
-    """Why a book's orders need a run of placing now; empty when they do not.
-
-    Returns
-    -------
-    str
-        ``new``: approved orders that were never sent; ``doubt``: orders in no known state; ``sweep``: a
-        session has closed since the last look, and orders work or worked.
-    """
-    pins = pin(lake, [Orders, OrderEvents, BrokerSnapshots])
-    here = pl.col("book") == book.name
-    orders = pins.read(Orders, where=here & (pl.col("status") == "approved")).collect()
-    if orders.is_empty():
-        return ""
-    states = last_states(pins.read(OrderEvents, where=here & (pl.col("source") == SOURCE)).collect())
-    newest = orders.filter(pl.col("session") == pl.col("session").max())
-    if not newest.join(states, on="order_ref", how="anti").is_empty():
-        return "new"
-    if not states.filter(pl.col("state").is_in(DOUBTFUL)).is_empty():
-        return "doubt"
-    closed = session_close(book.calendar, last_closed_session(book.calendar, now))
-    looked = (
-        pins.read(BrokerSnapshots, where=here, columns=["known_at"])
-        .select(pl.col("known_at").max())
-        .collect()
-    ).item()
-    return "sweep" if not states.is_empty() and (looked is None or looked < closed) else ""

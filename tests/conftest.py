@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Examples may take long on a busy machine; what decides a landing draws the same ones every time.
+settings.register_profile("desk", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parents[1]
 

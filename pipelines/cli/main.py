@@ -14,7 +14,21 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from pipelines.cli import book, context, data, decisions, demo, doctor, init, research, running, tables, ui
+from pipelines.cli import (
+    book,
+    context,
+    data,
+    decisions,
+    demo,
+    doctor,
+    halts,
+    init,
+    orders,
+    research,
+    running,
+    tables,
+    ui,
+)
 from pipelines.cli.exits import Exit, exit_code
 
 app = typer.Typer(
@@ -29,7 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(book.app, name="book")
 app.add_typer(data.app, name="data")
-for commands in (init, demo, running, decisions, research, tables, doctor, ui):
+for commands in (init, demo, running, decisions, orders, halts, research, tables, doctor, ui):
     app.add_typer(commands.app)
 
 

@@ -19,7 +19,9 @@ from delta.contracts import (
 )
 from resources.brokers.journal import Expected, holdings
 from resources.brokers.rows import report_of
+from trading.ledger import Ledger
 from trading.placement import Report, newest
+from trading.state import from_json
 
 READS = (Portfolio, Positions, Fills, Executions, CorporateActions, BrokerSnapshots)
 
@@ -95,8 +97,9 @@ def _add_book(
     if last.is_empty():
         return False
     session, balance, state = last.row(0)
-    currency = json.loads(state)["ledger"].get("currency", "USD")
-    cash[currency] = cash.get(currency, 0.0) + balance
+    ledger = from_json(state).ledger
+    cash[ledger.currency] = cash.get(ledger.currency, 0.0) + balance
+    cash[ledger.currency] += dividends_since(pins, ledger, session, today)
     held = pins.read(
         Positions,
         where=(pl.col("book") == book) & (pl.col("session") == session),
@@ -106,6 +109,33 @@ def _add_book(
     for symbol, quantity in held.iter_rows():
         positions[symbol] = positions.get(symbol, 0.0) + quantity * ratios.get(symbol, 1.0)
     return True
+
+
+def dividends_since(pins: Pins, ledger: Ledger, after: date, until: date) -> float:
+    """Dividends paid since a session whose ledger does not know that they have been."""
+    units: dict[str, float] = {}
+    for (_, symbol), position in ledger.positions.items():
+        units[symbol] = units.get(symbol, 0.0) + position.quantity
+    paid = sum(item.amount for item in ledger.receivables if item.pay_date <= until) / 100
+    if not units:
+        return paid
+    rows = (
+        pins.read(
+            CorporateActions,
+            where=pl.col("symbol").is_in(sorted(units))
+            & pl.col("action").is_in(["cash_dividend", "special_dividend"])
+            & (pl.col("ex_date") > after)
+            & (pl.coalesce("pay_date", "ex_date") <= until),
+        )
+        .sort("known_at")
+        .group_by("symbol", "ex_date", "action", maintain_order=True)
+        .last()
+        .collect()
+    )
+    return paid + sum(
+        round(units[symbol] * (value or 0.0), 2)
+        for symbol, value in rows.select("symbol", "value").iter_rows()
+    )
 
 
 def _splits(pins: Pins, after: date, until: date) -> dict[str, float]:

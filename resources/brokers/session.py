@@ -13,6 +13,7 @@ import polars as pl
 
 from delta import Lake, pin
 from delta.contracts import Instruments as InstrumentTable
+from resources.brokers.accepting import accept
 from resources.brokers.accounts import live_allowed
 from resources.brokers.base import AccountRefusedError, Broker, Instrument, Instruments, Pace
 from resources.brokers.ib import IBBroker
@@ -22,7 +23,7 @@ from resources.brokers.placing import Outcome, Placing
 from resources.calendar import sessions
 from resources.config import DeskConfig
 from trading.book import BookConfig, PlacementConfig
-from trading.placement import PlacingPolicy
+from trading.placement import PlacingPolicy, Report
 
 READ_ONLY = "DESK_READ_ONLY"
 
@@ -61,7 +62,40 @@ def place_book(
     clock = ticking(now)
     chosen = pace or pace_of(desk, book)
     instruments = known_instruments(lake)
-    broker = IBBroker(
+    broker = gateway_client(desk, book, instruments, chosen, clock)
+    placing = placing_of(
+        lake, desk, book, broker, instruments, clock, run_id, code_version, chosen, send=send
+    )
+    return asyncio.run(placing.run())
+
+
+def accept_broker(
+    lake: Lake,
+    desk: DeskConfig,
+    book: BookConfig,
+    reason: str,
+    *,
+    now: datetime,
+    run_id: str,
+    code_version: str,
+    pace: Pace | None = None,
+) -> list[Report]:
+    """Take the broker's positions and cash as right; see :func:`resources.brokers.accepting.accept`."""
+    clock = ticking(now)
+    broker = gateway_client(desk, book, known_instruments(lake), pace or pace_of(desk, book), clock)
+    journal = LakeJournal(lake, book.name, run_id, code_version, clock)
+    return asyncio.run(accept(broker, journal, lease_of(lake, desk, run_id, code_version), reason))
+
+
+def gateway_client(
+    desk: DeskConfig,
+    book: BookConfig,
+    instruments: Instruments,
+    pace: Pace,
+    clock: Callable[[], datetime],
+) -> IBBroker:
+    """The desk's one client of the gateway, for a book."""
+    return IBBroker(
         instruments,
         host=desk.broker.host,
         port=desk.broker.port,
@@ -69,13 +103,15 @@ def place_book(
         account=desk.broker.account,
         live_allowed=live_allowed(book),
         timezone=book.placement.restart_timezone,
-        pace=chosen,
+        pace=pace,
         clock=clock,
     )
-    placing = placing_of(
-        lake, desk, book, broker, instruments, clock, run_id, code_version, chosen, send=send
-    )
-    return asyncio.run(placing.run())
+
+
+def lease_of(lake: Lake, desk: DeskConfig, run_id: str, code_version: str) -> DeltaLease:
+    """Lease on the client of the gateway; it goes by the machine's clock, whatever day the desk plays."""
+    client = f"client {desk.broker.client_id} at {desk.broker.host}:{desk.broker.port}"
+    return DeltaLease(lake, client, run_id, code_version, lambda: datetime.now(UTC))
 
 
 def placing_of(
@@ -95,7 +131,6 @@ def placing_of(
     limits = book.placement
     if not send or os.environ.get(READ_ONLY) == "1":
         limits = limits.model_copy(update={"read_only": True})
-    client = f"client {desk.broker.client_id} at {desk.broker.host}:{desk.broker.port}"
     policy = PlacingPolicy(
         desk.broker.client_id,
         limits,
@@ -106,7 +141,7 @@ def placing_of(
     return Placing(
         broker,
         LakeJournal(lake, book.name, run_id, code_version, clock),
-        DeltaLease(lake, client, run_id, code_version, lambda: datetime.now(UTC)),
+        lease_of(lake, desk, run_id, code_version),
         policy,
         pace,
         clock,

@@ -1,0 +1,133 @@
+"""``desk orders`` and ``desk reconcile``: where orders stand, and the broker against the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli import context
+from pipelines.cli.exits import InputError, RefusedError
+from pipelines.cli.forms import AsJson, Rows
+
+if TYPE_CHECKING:
+    from resources.brokers.placing import Outcome
+    from trading.book import BookConfig
+
+app = typer.Typer()
+
+
+@app.command()
+def orders(
+    book: Annotated[str | None, typer.Option("--book", help="Name of a book; else every book.")] = None,
+    session: Annotated[
+        str | None, typer.Option("--session", help="Session of the decision; else the newest of each book.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every order that was ever decided.")] = False,
+    as_json: AsJson = False,
+    rows: Rows = 100,
+) -> None:
+    """Show approved orders and where they stand; those that work are always shown."""
+    from pipelines.cli.output import note, print_frame, print_json
+    from pipelines.cli.times import day
+    from resources.brokers.overview import order_overview
+
+    frame = order_overview(
+        context.lake(), book=book, session=day(session) if session else None, everything=everything
+    )
+    if as_json:
+        print_json(frame)
+    elif frame.is_empty():
+        note("no approved orders")
+    else:
+        print_frame(frame, rows)
+
+
+@app.command()
+def reconcile(
+    book: Annotated[str, typer.Option("--book", help="Name of a book that trades at a gateway.")],
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            "--accept", help="Take the broker's positions and cash as right, for this reason; then resume."
+        ),
+    ] = None,
+    send: Annotated[bool, typer.Option("--send", help="Also send the orders that wait.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the ledger in step with the broker: executions, ends of orders, positions, cash.
+
+    Nothing is sent unless asked for. A difference that no execution explains freezes the book.
+    """
+    config = context.book(book, strategies=False)
+    if config.mode == "backtest" or config.placement.broker != "ib":
+        raise InputError(f'book {book} has no gateway: mode must be paper or live and placement.broker "ib"')
+    booked = _accept(config, accept) if accept else None
+    outcome = _place(config, send=send)
+    _show(config, outcome, booked, as_json=as_json)
+    if outcome.frozen:
+        raise RefusedError(f"book {book} is frozen: {outcome.frozen}")
+
+
+def _place(book: BookConfig, *, send: bool) -> Outcome:
+    from datetime import UTC, datetime
+
+    from assets.stage import CODE_VERSION
+    from resources.brokers.session import place_book
+
+    return place_book(
+        context.lake(),
+        context.desk(),
+        book,
+        now=datetime.now(UTC),
+        run_id="reconcile",
+        code_version=CODE_VERSION,
+        send=send,
+    )
+
+
+def _accept(book: BookConfig, reason: str) -> list[dict[str, Any]]:
+    from datetime import UTC, datetime
+
+    from assets.stage import CODE_VERSION
+    from resources.brokers.session import accept_broker
+
+    reports = accept_broker(
+        context.lake(),
+        context.desk(),
+        book,
+        reason,
+        now=datetime.now(UTC),
+        run_id="reconcile",
+        code_version=CODE_VERSION,
+    )
+    names = ("symbol", "side", "quantity", "price", "cause")
+    return [{name: getattr(report, name) for name in names} for report in reports]
+
+
+def _show(book: BookConfig, outcome: Outcome, booked: list[dict[str, Any]] | None, *, as_json: bool) -> None:
+    from pipelines.cli.output import note, print_json, print_table
+
+    states = list(outcome.states.values())
+    counts = {state: states.count(state) for state in sorted(set(states))}
+    if as_json:
+        print_json(
+            {
+                "book": book.name,
+                "states": counts,
+                "executions": outcome.executions,
+                "sent": outcome.sent,
+                "settled": outcome.settled,
+                "waiting": list(outcome.waiting),
+                "frozen": outcome.frozen,
+                "accepted": booked or [],
+            }
+        )
+        return
+    for row in booked or []:
+        note("booked from outside: {side} {quantity:g} {symbol} at {price:g}".format(**row))
+    for reason in outcome.waiting:
+        note(f"orders wait: {reason}")
+    note(f"{outcome.executions} reports of executions recorded, {outcome.sent} orders sent")
+    if counts:
+        print_table(["state", "orders"], list(counts.items()), right=[False, True])

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
+from assets.executions import READS as EXECUTED
+from assets.executions import recorded_market
 from assets.inputs import (
     MARKET_READS,
     MarketFrames,
@@ -21,6 +23,7 @@ from assets.stage import BACKFILL, SESSION, Stage, frame_of
 from delta import Commit, ContractError, Lake, Pins, pin, read
 from delta.contracts import (
     Books,
+    BrokerSnapshots,
     Candidates,
     Fills,
     OrderEvents,
@@ -31,16 +34,17 @@ from delta.contracts import (
     Signals,
     Trades,
 )
+from resources.brokers.needs import places_at_broker
 from trading.book import BookConfig, config_hash, resolved
 from trading.day import Regime
-from trading.matching import costs_of
+from trading.matching import FillSource, costs_of
 from trading.rules import Policy
 from trading.signals import candidates_by_session, signals_by_session
 from trading.simulate import Inputs, simulate
 from trading.state import BookState, from_json, new_state
 from trading.window import price_window
 
-READS = (*MARKET_READS, Candidates, Signals, Regimes, Portfolio, OrderEvents)
+READS = (*MARKET_READS, Candidates, Signals, Regimes, Portfolio, OrderEvents, BrokerSnapshots, *EXECUTED)
 WRITES = (Orders, OrderEvents, Fills, Positions, Trades, Portfolio)
 """Written in this order: a portfolio row says that everything before it is there."""
 
@@ -73,7 +77,8 @@ def walk(
     Raises
     ------
     RefusedError
-        When a broker has already traded a session of the range, or the session before it is missing.
+        When a broker has already traded a session of the range, the session before it is missing, or the
+        broker has not been looked at since the session closed.
     OvertakenError
         When another run walked the book at the same time.
     """
@@ -84,6 +89,7 @@ def walk(
     refuse_traded(stage.pins, book, *window)
     state = opening_state(stage.pins, book, window[0])
     unplaced = unplaced_orders(stage.pins, book, state) if scheduled else frozenset()
+    source = broker_record(stage.pins, book, state, *window) if scheduled else None
     market = read_market(stage.pins, book, window[1])
     frames = walk_frames(
         stage.pins,
@@ -95,6 +101,7 @@ def walk(
         scheduled=scheduled,
         unplaced=unplaced,
         progress=progress,
+        source=source,
     )
     scope = {"book": book.name, "session": replaced_range(book, *window)}
     remember_book(lake, book, run_id)
@@ -118,8 +125,15 @@ def walk_frames(
     scheduled: bool = False,
     unplaced: frozenset[str] = frozenset(),
     progress: Callable[[date], None] | None = None,
+    source: FillSource | None = None,
 ) -> Mapping[str, pl.DataFrame]:
-    """Decide the sessions ``first`` to ``last`` from pinned versions; nothing is written."""
+    """Decide the sessions ``first`` to ``last`` from pinned versions; nothing is written.
+
+    Parameters
+    ----------
+    source : FillSource, optional
+        Where executions come from; the simulated market by default.
+    """
     times = session_times(book.calendar, first, last)
     journal = simulate(
         state,
@@ -131,8 +145,40 @@ def walk_frames(
         acknowledge=not scheduled,
         unplaced=unplaced,
         progress=progress,
+        market=source,
     )
     return journal.frames()
+
+
+def broker_record(
+    pins: Pins, book: BookConfig, state: BookState, first: date, last: date
+) -> FillSource | None:
+    """What the broker of a book has reported for a session; None for a book whose fills are simulated.
+
+    Raises
+    ------
+    RefusedError
+        When several sessions are asked for, or the broker was not looked at since the session closed.
+    """
+    if not places_at_broker(book):
+        return None
+    if first != last:
+        raise RefusedError(
+            f"book {book.name} trades at a broker: its sessions {first} to {last} are run one at a time"
+        )
+    times = session_times(book.calendar, last, last)[0]
+    if state.session is not None and not looked_since(pins, book, times.closes_at):
+        raise RefusedError(
+            f"book {book.name}: the broker was not looked at since session {last} closed; run: "
+            f"desk reconcile --book {book.name}"
+        )
+    return recorded_market(pins, book, state, times)
+
+
+def looked_since(pins: Pins, book: BookConfig, at: datetime) -> bool:
+    """Whether a run of placing has finished a look at the broker at or after a time."""
+    since = (pl.col("book") == book.name) & (pl.col("known_at") >= at)
+    return not pins.read(BrokerSnapshots, where=since, columns=["known_at"]).head(1).collect().is_empty()
 
 
 def walk_inputs(pins: Pins, book: BookConfig, first: date, last: date) -> Inputs:
@@ -210,7 +256,10 @@ def _regimes(frame: pl.DataFrame) -> dict[date, Regime]:
 
 
 def unplaced_orders(pins: Pins, book: BookConfig, state: BookState) -> frozenset[str]:
-    """Approved orders of the session before that were never acknowledged: they are not at the market."""
+    """Approved orders of the session before that were never acknowledged: they are not at the market.
+
+    At a broker an order is there, or may be, as soon as its id is reserved.
+    """
     fresh = {order.order_ref for order in state.working if order.session == state.session}
     if not fresh:
         return frozenset()
@@ -218,7 +267,7 @@ def unplaced_orders(pins: Pins, book: BookConfig, state: BookState) -> frozenset
         OrderEvents,
         where=(pl.col("book") == book.name)
         & (pl.col("session") == state.session)
-        & (pl.col("state") == "ACKED"),
+        & (pl.lit(places_at_broker(book)) | (pl.col("state") == "ACKED")),
         columns=["order_ref"],
     ).collect()["order_ref"]
     return frozenset(fresh - set(acknowledged))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 Side = Literal["BUY", "SELL"]
@@ -86,7 +86,8 @@ class Order:
 class Execution(NamedTuple):
     """A fill: who, what, how much, at which price and cost.
 
-    ``price`` includes slippage; ``slippage`` is the cash it cost; ``phase`` says when in the session.
+    ``price`` includes slippage; ``slippage`` is the cash it cost; ``phase`` says when in the session, and
+    ``executed_at`` the time where a broker has told it.
     """
 
     execution_id: str
@@ -101,6 +102,7 @@ class Execution(NamedTuple):
     slippage: float
     session: date
     phase: Literal["open", "intraday", "close"]
+    executed_at: datetime | None = None
 
 
 def order_ref(book: str, session: date, strategy: str, symbol: str, purpose: str, sequence: int = 0) -> str:

@@ -1,6 +1,7 @@
-"""The day loop: walks a book through consecutive sessions with simulated fills.
+"""The day loop: walks a book through consecutive sessions.
 
-A backfill walks thousands of sessions, the schedule one; the steps are the same. Orders decided on the
+A backfill walks thousands of sessions, the schedule one; the steps are the same, whether the simulated
+market says what became of the orders or the record of a broker does. Orders decided on the
 close of t work from the open of t+1 (or fill at the close of t in a ``same_close`` book).
 """
 
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from trading.day import Day, Decisions, Regime, decide
 from trading.journal import Journal
 from trading.ledger import Booking
-from trading.matching import Market, MatchResult, split_order
+from trading.matching import FillSource, Market, MatchResult, split_order
 from trading.orders import Bar, Execution
 from trading.rules import Policy
 from trading.signals import Candidate, Signal
@@ -42,6 +43,7 @@ def simulate(
     acknowledge: bool = True,
     unplaced: frozenset[str] = frozenset(),
     progress: Callable[[date], None] | None = None,
+    market: FillSource | None = None,
 ) -> Journal:
     """Walk a book through the sessions of a window.
 
@@ -56,13 +58,16 @@ def simulate(
         Working orders that never reached the market: they expire before the first session.
     progress : callable, optional
         Called with each session once it is done.
+    market : FillSource, optional
+        Where executions come from; the simulated market with the book's costs by default.
 
     Returns
     -------
     Journal
         Rows of orders, events, fills, positions, portfolio and trades.
     """
-    walk = _Walk(state, prices, inputs, policy, config_hash, run_id, acknowledge)
+    source = market or Market(policy.costs)
+    walk = _Walk(state, prices, inputs, policy, config_hash, run_id, acknowledge, source)
     if unplaced:
         walk.expire(unplaced)
     for index in range(len(prices.times)):
@@ -97,6 +102,7 @@ class _Walk:
         config_hash: str,
         run_id: str,
         acknowledge: bool,
+        market: FillSource,
     ) -> None:
         self.acknowledge = acknowledge
         self.state = state
@@ -105,7 +111,7 @@ class _Walk:
         self.policy = policy
         self.config_hash = config_hash
         self.run_id = run_id
-        self.market = Market(policy.costs)
+        self.market = market
         self.journal = Journal()
         self.index = 0
 
@@ -117,7 +123,8 @@ class _Walk:
         """End orders that never reached the market."""
         times = self.prices.times[0]
         result = self.market.cancel(self.state.working, refs, times.session, "never placed")
-        self._settle(result._replace(events=[e._replace(state="EXPIRED") for e in result.events]), times)
+        expired = result._replace(events=[e._replace(state="EXPIRED") for e in result.events])
+        self._settle(expired, times, record=True)
 
     def session(self, index: int) -> None:
         """Walk through one session: actions and fills, marks, decision, snapshot."""
@@ -127,7 +134,7 @@ class _Walk:
         state.ledger.open_session(times.session)
         for action in self.prices.actions.get(times.session, ()):
             self._book(action, times)
-        if state.working:
+        if state.working or not self.market.simulated:
             result = self.market.match_session(state.working, self.bar, times.session)
             self._settle(result, times)
         self._mark()
@@ -183,8 +190,11 @@ class _Walk:
 
     # ------------------------------------------------------------------------------------------- fills
 
-    def _settle(self, result: MatchResult, times: SessionTimes) -> None:
-        """Book executions, record events, and forget the plans of what is no longer held."""
+    def _settle(self, result: MatchResult, times: SessionTimes, *, record: bool = False) -> None:
+        """Book executions, record events, and forget the plans of what is no longer held.
+
+        Events that a broker reports are recorded when it does; ``record`` adds those it never hears of.
+        """
         state = self.state
         reasons = {order.order_ref: order.reason for order in state.working if order.purpose == "exit"}
         state.working = result.working
@@ -192,7 +202,7 @@ class _Walk:
             instrument = self.prices.instruments.get(execution.symbol)
             booking = state.ledger.apply(execution, instrument.multiplier if instrument else 1.0)
             self._record_fill(execution, booking, times, reasons.get(execution.order_ref))
-        for event in result.events:
+        for event in result.events if record or self.market.simulated else ():
             self._record_event(
                 event.order_ref,
                 event.state,
@@ -233,7 +243,7 @@ class _Walk:
                 execution.slippage,
                 booking.realised / 100,
                 book.currency,
-                times.opens_at if execution.phase == "open" else times.closes_at,
+                execution.executed_at or (times.opens_at if execution.phase == "open" else times.closes_at),
             )
         )
         for trip in booking.trips:
@@ -322,7 +332,7 @@ class _Walk:
         for order in decided.orders:
             if self.acknowledge or order.order_type == "market_on_close":
                 self._record_event(order.order_ref, "ACKED", times, 0.0, order.quantity, None, "")
-            else:
+            elif self.market.simulated:
                 state.sequences[order.order_ref] = 1
         if decided.orders and self.policy.book.fill == "same_close":
             result = self.market.match_session(state.working, self.bar, times.session, phase="close")

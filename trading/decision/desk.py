@@ -13,6 +13,7 @@ from trading.rules import Policy
 from trading.signals import Candidate, Signal
 from trading.sizing import Size
 from trading.state import BookState, Key
+from trading.ticks import on_step
 from trading.window import Instrument, PriceWindow, SessionTimes
 
 UNKNOWN = Instrument("stock", None, 1.0)
@@ -90,6 +91,12 @@ class Desk:
         sequence = self.used[key]
         self.used[key] += 1
         return order_ref(self.policy.book.name, self.day.times.session, strategy, symbol, purpose, sequence)
+
+    def level(self, symbol: str, price: float) -> float:
+        """Price of a protective order: on the broker's price step where the book trades at one."""
+        if self.policy.book.placement.broker == "simulated":
+            return price
+        return on_step(price, self.instrument(symbol).asset_class)
 
     def instrument(self, symbol: str) -> Instrument:
         """Description of a symbol; a stock of no known sector where the lake has none."""

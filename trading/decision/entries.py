@@ -49,8 +49,8 @@ def consider(desk: Desk, signal: Signal, listed: Mapping[str, int] | None) -> No
         reject(desk, signal, "entry", side, Size(0.0, 0.0, 0.0, 0.0), [missing], signal.price)
         return
     ratio = day.prices.scale(day.index, signal.symbol)
-    stop = signal.stop * ratio if signal.stop is not None else None
-    target = signal.target * ratio if signal.target is not None else None
+    stop = desk.level(signal.symbol, signal.stop * ratio) if signal.stop is not None else None
+    target = desk.level(signal.symbol, signal.target * ratio) if signal.target is not None else None
     size = size_of(desk, signal, instrument, bar.close, stop)
     entry = entry_of(desk, signal.symbol, instrument, side, size.quantity, bar.close)
     window = book.risk.correlation_window

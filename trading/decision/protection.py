@@ -18,10 +18,10 @@ def protect(desk: Desk) -> None:
             factor = position.entry_price / plan.reference
             plan.anchored, plan.reference = True, position.entry_price
             if plan.stop is not None and plan.stop_ref:
-                plan.stop *= factor
+                plan.stop = desk.level(key[1], plan.stop * factor)
                 change(desk, key, plan.stop_ref, "stop_loss", plan.stop, "moved to the price of the fill")
             if plan.target is not None and plan.target_ref:
-                plan.target *= factor
+                plan.target = desk.level(key[1], plan.target * factor)
                 change(
                     desk, key, plan.target_ref, "profit_target", plan.target, "moved to the price of the fill"
                 )
@@ -34,11 +34,11 @@ def trail(desk: Desk, key: Key, plan: Plan, activation: float, distance: float) 
     position = desk.state.ledger.positions[key]
     if position.quantity > 0:
         active = position.high >= position.entry_price * (1 + activation)
-        level = position.high * (1 - distance)
+        level = desk.level(key[1], position.high * (1 - distance))
         better = plan.stop is None or level > plan.stop
     else:
         active = position.low <= position.entry_price * (1 - activation)
-        level = position.low * (1 + distance)
+        level = desk.level(key[1], position.low * (1 + distance))
         better = plan.stop is None or level < plan.stop
     if active and better and plan.stop_ref:
         plan.trailing, plan.stop = True, level

@@ -13,16 +13,20 @@ from trading.matching.prices import (
     trailing_level,
     within_bar,
 )
+from trading.matching.recorded import RecordedMarket
 from trading.matching.result import MatchResult, OrderEvent, OrderState
+from trading.matching.source import FillSource
 from trading.matching.splits import split_order
 
 __all__ = [
     "Costs",
+    "FillSource",
     "Market",
     "MatchResult",
     "OrderError",
     "OrderEvent",
     "OrderState",
+    "RecordedMarket",
     "at_price",
     "better",
     "costs_of",

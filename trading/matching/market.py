@@ -34,6 +34,8 @@ class Market:
 
     __slots__ = ("costs",)
 
+    simulated = True
+
     def __init__(self, costs: Mapping[str, Costs]) -> None:
         self.costs = costs
 

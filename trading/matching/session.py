@@ -186,6 +186,22 @@ class MarketSession:
         )
         self._note(order, "PARTIAL" if order.quantity + order.held > 0.0 else "FILLED", order.reason)
 
+    def book(self, order: Order, execution: Execution) -> None:
+        """Book an execution that a broker reports as this market would its own."""
+        quantity = execution.quantity
+        order.live = True
+        if order.order_type in _STOPS:
+            order.triggered = True
+        order.fills += 1
+        order.filled += quantity
+        order.value += quantity * execution.price
+        order.quantity = 0.0 if quantity >= order.quantity - DUST else order.quantity - quantity
+        self.executions.append(execution)
+        self._note(order, "PARTIAL" if order.quantity + order.held > 0.0 else "FILLED", order.reason)
+        self._reduce_group(order, quantity)
+        self._release_children(order, quantity)
+        _rest_if_waiting(order)
+
     def _reduce_group(self, filled: Order, quantity: float) -> None:
         if filled.oca_group is None:
             return

@@ -62,9 +62,10 @@ def next_steps(
         steps += resolve(desk, unit)
     for changes in _changes(intents):
         steps += modify(desk, changes)
+    looked_for = any(in_doubt(desk, intent.order_ref) for unit in grouped for intent in unit)
     for unit in grouped:
         if not cancelled & {intent.order_ref for intent in unit}:
-            steps += _place(desk, unit)
+            steps += _place(desk, unit, looked_for=looked_for)
     return steps
 
 
@@ -85,8 +86,17 @@ def _changes(intents: Sequence[Intent]) -> list[list[Intent]]:
     return [sorted(changes, key=lambda one: one.session) for changes in by_target.values()]
 
 
-def _place(desk: Desk, unit: Sequence[Intent]) -> list[Step]:
-    """Steps for the members of a unit that have never been sent."""
+def _place(  # noqa: PLR0911 - a list of cases
+    desk: Desk, unit: Sequence[Intent], *, looked_for: bool
+) -> list[Step]:
+    """Steps for the members of a unit that have never been sent.
+
+    Parameters
+    ----------
+    looked_for : bool
+        Whether an order sent before is in doubt: new ids would make it impossible to send that one again,
+        as a broker takes only rising ids.
+    """
     new = [
         one
         for one in unit
@@ -95,6 +105,8 @@ def _place(desk: Desk, unit: Sequence[Intent]) -> list[Step]:
     if not new:
         return []
     refs = tuple(intent.order_ref for intent in new)
+    if looked_for:
+        return [Wait(refs, "an order sent before is being looked for")]
     parent = unit[0]
     alone: frozenset[str] = frozenset()
     if parent not in new and new[0].parent_ref == parent.order_ref:

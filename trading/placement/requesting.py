@@ -29,8 +29,10 @@ def cancel(desk: Desk, intent: Intent) -> list[Step]:  # noqa: PLR0911 - a list 
         return [unsent, Note(ref, "ACKED", "before it was sent")]
     if found.executed >= found.wanted(target.quantity) - DUST or standing.state == "FILLED":
         return [Note(ref, "EXPIRED", "the order was filled before it could be cancelled")]
-    if in_doubt(desk, target_ref) or standing.state == "UNRESOLVED":
+    if in_doubt(desk, target_ref):
         return [Wait((ref,), "the order is being looked for")]
+    if standing.state == "UNRESOLVED":
+        return [Note(ref, "UNRESOLVED", "the order it would cancel is unresolved")]
     return [Note(ref, "ACKED", "the order is gone")]
 
 
@@ -54,6 +56,8 @@ def _modify(  # noqa: PLR0911 - a list of cases
     target, found = desk.intents.get(target_ref), desk.found(target_ref)
     if target is None or desk.ended(target_ref):
         return [Note(ref, "EXPIRED", "the order has ended")]
+    if not found.live and desk.of(target_ref).state == "UNRESOLVED":
+        return [Note(ref, "UNRESOLVED", "the order it would change is unresolved")]
     if not found.live:
         return [Wait((ref,), "the order is not at the broker yet")]
     order = found.live[0]

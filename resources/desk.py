@@ -6,12 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
-from delta import Lake, open_lake, read, run_of
-from delta.contracts import Books
-from resources.config import ConfigError, DeskConfig, load_books, load_desk
-from resources.config.books import book_files, default_name, find_book
+from delta import Lake, open_lake
+from resources.books import known_book
+from resources.config import DeskConfig, load_books, load_desk
 from trading.book import BookConfig
 
 
@@ -63,22 +61,4 @@ class DeskResource(dg.ConfigurableResource[Any]):
         """
         if name in self.given:
             return BookConfig.model_validate_json(self.given[name])
-        folder = self.config().books
-        found = find_book(folder, name)
-        if found is not None:
-            return found
-        used = last_used(self.lake(), name)
-        if used is None:
-            have = ", ".join(default_name(file) for file in book_files(folder)) or "none"
-            raise ConfigError([f"book {name!r} is unknown; the book files in {folder} are: {have}"])
-        return used
-
-
-def last_used(lake: Lake, name: str) -> BookConfig | None:
-    """Configuration of a book in its newest run; None for a book that never ran."""
-    rows = read(lake, Books, where=pl.col("book") == name).sort("known_at").collect()
-    if rows.is_empty():
-        return None
-    run = run_of(lake, book=name)
-    same = rows.filter(pl.col("config_hash") == (run.config_hash if run else None))
-    return BookConfig.model_validate_json((rows if same.is_empty() else same)["config"][-1])
+        return known_book(self.config().books, self.lake, name)

@@ -103,10 +103,9 @@ def report(
 
 def _book(name: str) -> BookConfig:
     """Book by its file, or as it was last used."""
-    from resources.desk import DeskResource
+    from resources.books import known_book
 
-    config = context.desk()
-    return DeskResource(config_file=str(context.config_file() or ""), lake_uri=config.lake).book(name)
+    return known_book(context.desk().books, context.lake, name, strategies=False)
 
 
 def _decided(pins: Pins, book: str) -> tuple[date, date]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 
-import exchange_calendars
 from pydantic import BaseModel, ValidationError
 
 from resources.config.problems import Source, explained, line, suggestion
 from trading.book import BookConfig, StrategyConfig
 from trading.strategies.base import Parameters, StrategyError
 from trading.strategies.registry import available, load
+
+USUAL_CALENDARS = frozenset({"XNYS", "24/7", "24/5"})
+"""Calendars that are there without a look."""
 
 
 def book_problems(book: BookConfig, source: Source) -> list[str]:
@@ -23,6 +25,10 @@ def book_problems(book: BookConfig, source: Source) -> list[str]:
 
 
 def _calendar_problems(name: str, source: Source) -> Iterator[str]:
+    if name in USUAL_CALENDARS:
+        return
+    import exchange_calendars  # noqa: PLC0415 - brings pandas, which takes longer than most commands
+
     known = exchange_calendars.get_calendar_names(include_aliases=True)
     if name not in known:
         yield line(source, ("calendar",), f"no such calendar{suggestion(name, known)}")

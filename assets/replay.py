@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from assets.desk import opening_state, unplaced_orders, walk_frames
+from assets.desk import broker_record, opening_state, unplaced_orders, walk_frames
 from assets.inputs import MissingDataError, read_market
 from assets.research import research_frames
 from assets.stage import BACKFILL, CODE_VERSION, RESEARCH, SESSION, frame_of
@@ -127,6 +127,7 @@ def _walked(lake: Lake, config: BookConfig, session: date, decision: RunRecord) 
         run_id=decision.run_id,
         scheduled=scheduled,
         unplaced=unplaced_orders(pins, config, state) if scheduled else frozenset(),
+        source=broker_record(pins, config, state, session, session) if scheduled else None,
     )
 
 

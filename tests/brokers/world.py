@@ -126,8 +126,11 @@ class World:
         """All rows of a table."""
         return delta.read(self.lake, table).collect()
 
-    def place(self, now: datetime = NOW, pace: Pace = PACE, **options: Any) -> Outcome:
+    def place(
+        self, now: datetime = NOW, pace: Pace = PACE, *, patience: float | None = None, **options: Any
+    ) -> Outcome:
         """One run of placing."""
+        pace = replace(pace, patience=patience or pace.patience)
         return place_book(
             self.lake, self.desk, self.book, now=now, run_id="run", code_version="0", pace=pace, **options
         )

@@ -16,7 +16,8 @@ from deltalake import DeltaTable
 
 from delta.contracts import Table
 from delta.errors import UnknownVersionError
-from delta.lake import Lake, contract, open_table
+from delta.handles import handle_at, newest_handle
+from delta.lake import Lake, contract
 from delta.writing import commit_time
 
 ABSENT = -1
@@ -111,7 +112,7 @@ def resolve(lake: Lake, table: type[Table] | str, as_of: int | datetime | None =
     known = contract(table)
     if isinstance(as_of, datetime):
         _refuse_naive(as_of)
-    handle = open_table(lake, known)
+    handle = newest_handle(lake, known)
     newest = ABSENT if handle is None else handle.version()
     if as_of is None:
         return newest
@@ -125,9 +126,9 @@ def resolve(lake: Lake, table: type[Table] | str, as_of: int | datetime | None =
 
 def _pinned(lake: Lake, table: type[Table], as_of: int | datetime | None) -> DeltaTable | None:
     if as_of is None:
-        return open_table(lake, table)
+        return newest_handle(lake, table)
     version = resolve(lake, table, as_of)
-    return None if version == ABSENT else open_table(lake, table, version)
+    return None if version == ABSENT else handle_at(lake, table, version)
 
 
 def _version_at(handle: DeltaTable, at: datetime) -> int:

@@ -15,6 +15,7 @@ import dagster as dg
 from assets.factory import BOOK_TAG
 from assets.family import RANGE_END, RANGE_START
 from pipelines.definitions import defs
+from pipelines.interrupts import interrupts_kept
 from pipelines.partitions import BACKTEST_BOOKS, SCHEDULED_BOOKS
 from resources.desk import DeskResource
 
@@ -74,11 +75,10 @@ def _execute(
     """Run a job; what its failed step raised is raised here, as it was, with a note that names the run."""
     run_id = str(uuid.uuid4())
     try:
-        return defs.resolve_job_def(job).execute_in_process(
-            instance=instance, resources={"desk": desk}, run_config=QUIET, run_id=run_id, **arguments
-        )
-    except dg.DagsterExecutionInterruptedError:
-        raise KeyboardInterrupt from None
+        with interrupts_kept():
+            return defs.resolve_job_def(job).execute_in_process(
+                instance=instance, resources={"desk": desk}, run_config=QUIET, run_id=run_id, **arguments
+            )
     except (Exception, KeyboardInterrupt) as error:
         error.add_note(f"in run {run_id} of {job}")
         raise

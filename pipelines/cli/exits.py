@@ -72,6 +72,8 @@ _CODES = {
     "NoData": Exit.MISSING,
     "UnknownSymbol": Exit.MISSING,
     "RefusedError": Exit.REFUSED,
+    "GatewayError": Exit.REFUSED,
+    "EveningError": Exit.REFUSED,
     "Unsupported": Exit.INPUT,
 }
 

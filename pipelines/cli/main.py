@@ -21,6 +21,7 @@ from pipelines.cli import (
     decisions,
     demo,
     doctor,
+    gateway,
     halts,
     init,
     orders,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(book.app, name="book")
 app.add_typer(data.app, name="data")
+app.add_typer(gateway.app, name="gateway")
 for commands in (init, demo, running, decisions, orders, halts, research, tables, doctor, ui):
     app.add_typer(commands.app)
 

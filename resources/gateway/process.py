@@ -121,7 +121,7 @@ def start(
         raise GatewayError(f"a gateway is running on {state} already; stop it first")
     state.mkdir(parents=True, exist_ok=True)
     if settings is not None:
-        _write(state / _SETTINGS, settings_to_json(settings))
+        configure(state, settings)
     last = address(state)
     ports = (
         port if port is not None else (last.port if last else 0),
@@ -148,6 +148,12 @@ def start(
         process.wait()
         raise GatewayError(f"the gateway did not start: {_last_line(state / _LOG)}; see {state / _LOG}")
     return Address(**json.loads(text))
+
+
+def configure(state: Path, settings: Settings) -> None:
+    """Write down what the gateway of a state folder is started with."""
+    state.mkdir(parents=True, exist_ok=True)
+    _write(state / _SETTINGS, settings_to_json(settings))
 
 
 def stop(state: Path, timeout: float = 30.0) -> bool:

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 PROGRAM = Path(sys.executable).with_name("desk")
 LOCATION = {"repositoryName": "__repository__", "repositoryLocationName": "deltadesk"}
-READY, DONE = 120.0, 120.0
+READY, DONE = 300.0, 300.0
+"""Seconds that a busy machine may take; a quick one takes a tenth."""
 Found = TypeVar("Found")
 
 

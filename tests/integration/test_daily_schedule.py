@@ -1,4 +1,4 @@
-"""The daily schedule: which ticks ask for which sessions of which books, over a quarter with a storm and half days."""
+"""The daily schedule: which ticks ask for which sessions of which books, over two months with holidays and half days."""
 
 from __future__ import annotations
 
@@ -73,15 +73,15 @@ def test_a_tick_asks_for_the_session_that_has_just_closed(
         assert found.skip_message.startswith("no session of XNYS closed at")
 
 
-def test_the_ticks_of_a_quarter_ask_for_each_session_once(desk: OwnDesk) -> None:
+def test_the_ticks_of_two_months_ask_for_each_session_once(desk: OwnDesk) -> None:
     desk[0].add_book(demo_book("2011-01-03", "2013-03-01"))
-    first, end = datetime(2012, 10, 1, tzinfo=EXCHANGE), datetime(2013, 1, 1, tzinfo=EXCHANGE)
+    first, end = datetime(2012, 11, 1, tzinfo=EXCHANGE), datetime(2013, 1, 1, tzinfo=EXCHANGE)
     ticks = takewhile(
         lambda at: at < end, schedule_execution_time_iterator(first.timestamp(), TICKS, EXCHANGE.key)
     )
     asked = [request for at in ticks for request in tick(desk, at).run_requests]
-    quarter = sessions("XNYS", date(2012, 10, 1), date(2012, 12, 31))["session"]
-    assert [request.tags["desk/session"] for request in asked] == [day.isoformat() for day in quarter]
+    days = sessions("XNYS", date(2012, 11, 1), date(2012, 12, 31))["session"]
+    assert [request.tags["desk/session"] for request in asked] == [day.isoformat() for day in days]
     assert all(SESSIONS.has_partition_key(request.tags["desk/session"]) for request in asked)
 
 

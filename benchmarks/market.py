@@ -54,6 +54,7 @@ def market(symbols: int, length: int, *, seed: int = 7, last: date = LAST, actio
     made = synthetic(symbols, length, seed)
     days = pl.concat([calendar["session"]] * symbols)
     bars, events = with_actions(made.with_columns(days.alias("session")), seed)
+    events = events.with_columns(pl.lit(_CONSTANT["source"]).alias("source"))
     if not actions:
         bars, events = made.with_columns(days.alias("session")), events.clear()
     instruments = described(symbols, calendar["session"][0])
@@ -84,22 +85,17 @@ def fill(lake: Lake, made: Market, end: int | None = None) -> int:
     return sum(write(lake, Bars, rows(made, a, b), None, by).rows for a, b in blocks(length))
 
 
-def files(folder: Path, made: Market, first: int) -> None:
-    """One Parquet file a symbol from the session at ``first`` on, with splits and dividends, as a provider."""
-    ex = made.actions.select("symbol", "value", session="ex_date", action="action")
-    values = {name: ex.filter(pl.col("action") == kind) for name, kind in _COLUMNS.items()}
-    late = made.bars.filter(pl.col("session") >= made.sessions["session"][first])
-    for name, found in values.items():
-        late = late.join(
-            found.select("symbol", "session", pl.col("value").alias(name)),
-            on=["symbol", "session"],
-            how="left",
+def files(folder: Path, made: Market) -> None:
+    """One Parquet file a symbol with splits and dividends, for the provider ``files``."""
+    whole = made.bars
+    for name, (action, usual) in _COLUMNS.items():
+        values = made.actions.filter(pl.col("action") == action).select(
+            "symbol", pl.col("ex_date").alias("session"), pl.col("value").alias(name)
         )
-    late = late.with_columns(pl.col("split").fill_null(1.0), pl.col("dividend").fill_null(0.0))
-    for (symbol,), frame in late.group_by("symbol"):
-        frame.drop("symbol").sort("session").rename({"session": "date"}).write_parquet(
-            folder / f"{symbol}.parquet"
-        )
+        whole = whole.join(values, on=["symbol", "session"], how="left", maintain_order="left")
+        whole = whole.with_columns(pl.col(name).fill_null(usual))
+    for symbol, bars in zip(made.symbols, whole.iter_slices(made.sessions.height), strict=True):
+        bars.drop("symbol").rename({"session": "date"}).write_parquet(folder / f"{symbol}.parquet")
 
 
 def blocks(length: int, block: int = BLOCK) -> Iterator[tuple[int, int]]:
@@ -108,7 +104,7 @@ def blocks(length: int, block: int = BLOCK) -> Iterator[tuple[int, int]]:
         yield first, min(first + block, length)
 
 
-_COLUMNS = {"split": "split", "dividend": "cash_dividend"}
+_COLUMNS = {"split": ("split", 1.0), "dividend": ("cash_dividend", 0.0)}
 _CONSTANT = {"timeframe": "1d", "source": "files"}
 
 
@@ -120,10 +116,6 @@ def _conformed(frame: pl.DataFrame, table: type[Table], known_at: datetime) -> p
         "flags": pl.lit([], pl.List(pl.String)),
     }
     missing = {name: value for name, value in added.items() if name not in frame.columns}
-    return frame.with_columns(**missing, **_source(frame)).select(
+    return frame.with_columns(**missing).select(
         pl.col(name).cast(dtype) for name, dtype in table.schema().items()
     )
-
-
-def _source(frame: pl.DataFrame) -> dict[str, pl.Expr]:
-    return {"source": pl.lit(_CONSTANT["source"])} if "source" in frame.columns else {}

@@ -34,7 +34,7 @@ BOOK = """\
 name = "{name}"
 mode = "{mode}"
 start = {start}
-benchmark = "{benchmark}"
+{end}benchmark = "{benchmark}"
 [universe]
 asset_classes = ["stock"]
 [strategies.momentum]
@@ -65,9 +65,12 @@ def desk_folder(folder: Path) -> Path:
     return file
 
 
-def momentum_book(folder: Path, name: str, start: date, benchmark: str, mode: str = "backtest") -> None:
+def momentum_book(
+    folder: Path, name: str, start: date, benchmark: str, mode: str = "backtest", end: date | None = None
+) -> None:
     """Write the momentum book with its defaults."""
-    text = BOOK.format(name=name, start=start, benchmark=benchmark, mode=mode)
+    last = f"end = {end}\n" if end else ""
+    text = BOOK.format(name=name, start=start, end=last, benchmark=benchmark, mode=mode)
     (folder / "books" / f"{name}.toml").write_text(text, encoding="utf-8")
 
 

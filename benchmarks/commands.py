@@ -1,0 +1,75 @@
+"""How long the commands take that only read.
+
+``python -m benchmarks.commands`` backfills the momentum book on a synthetic market and runs each command in
+a process of its own, from the start of the interpreter to its end. A command that fails or prints nothing
+ends the program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.backfill import NAME, prepare
+from benchmarks.workplace import ROOT, child, describe, middle, table
+
+LIMIT = 0.5
+"""Seconds."""
+COMMANDS = (
+    ("--help",),
+    ("book", "list"),
+    ("query", "SELECT count(*) AS sessions FROM portfolio"),
+    ("history", "portfolio"),
+    ("report", NAME),
+    ("report", NAME, "--performance"),
+)
+
+
+def timed(folder: Path, command: tuple[str, ...]) -> tuple[float, float]:
+    """Seconds by the clock and of the processor of one command."""
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "desk"), "--config", str(folder / "desk.toml"), *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode or not done.stdout.strip():
+        raise SystemExit(f"desk {' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> None:
+    """Measure every command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--symbols", type=int, default=500)
+    parser.add_argument("--sessions", type=int, default=2520)
+    parser.add_argument("--repeat", type=int, default=9)
+    asked = parser.parse_args()
+    print(f"Commands on {asked.symbols} x {asked.sessions}, medians of {asked.repeat}")
+    print(f"{describe()}\n", flush=True)
+    rows, late = [], []
+    with tempfile.TemporaryDirectory(prefix="desk-commands-") as name:
+        folder = Path(name)
+        prepare(folder, asked.symbols, asked.sessions)
+        child("benchmarks.backfill", "--backfill", str(folder))
+        for command in COMMANDS:
+            timed(folder, command)  # the first run reads the program from the disk
+            found = [timed(folder, command) for _ in range(asked.repeat)]
+            seconds, busy = (middle(values) for values in zip(*found, strict=True))
+            least = min(value for value, _ in found)
+            rows.append([f"desk {' '.join(command)}", f"{seconds:.2f} s", f"{least:.2f} s", f"{busy:.2f} s"])
+            late += [rows[-1][0]] if seconds > LIMIT else []
+    print(table(("command", "median", "least", "processor"), rows))
+    print(f"\ntarget {LIMIT} s: {'MISSED by ' + ', '.join(late) if late else 'met'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -34,6 +34,7 @@ from delta.contracts import (
     Signals,
     Trades,
 )
+from resources.calendar import last_closed_session
 from resources.desk import DeskResource
 from resources.providers.base import Request
 from trading.book import BookConfig
@@ -127,9 +128,9 @@ def research_assets(family: Family) -> dg.AssetsDefinition:
     )
     def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
         written: dict[str, Commit] = {}
-        for name, (first, last) in asked_range(context, family).items():
-            context.log.info(f"research of {name}, {first} to {last}")
-            written.update(research(desk.lake(), desk.book(name), first, last, context.run.run_id))
+        for book, first, last in asked_books(context, family, desk):
+            context.log.info(f"research of {book.name}, {first} to {last}")
+            written.update(research(desk.lake(), book, first, last, context.run.run_id))
         for table in (Candidates, Signals, Regimes):
             yield dg.MaterializeResult(
                 asset_key=family.key(table.name), metadata=commit_metadata(desk.lake(), written, table)
@@ -165,9 +166,8 @@ def desk_assets(family: Family) -> dg.AssetsDefinition:
     )
     def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
         written: dict[str, Commit] = {}
-        for name, (first, last) in asked_range(context, family).items():
-            context.log.info(f"deciding {name}, {first} to {last}")
-            book = desk.book(name)
+        for book, first, last in asked_books(context, family, desk):
+            context.log.info(f"deciding {book.name}, {first} to {last}")
             require_mode(book, family)
             written.update(
                 walk(desk.lake(), book, first, last, context.run.run_id, scheduled=family.scheduled)
@@ -178,6 +178,26 @@ def desk_assets(family: Family) -> dg.AssetsDefinition:
             )
 
     return build
+
+
+def asked_books(
+    context: dg.AssetExecutionContext, family: Family, desk: DeskResource
+) -> Iterator[tuple[BookConfig, date, date]]:
+    """Books that a run was asked for, with the first and the last day of each; the future is cut off.
+
+    Raises
+    ------
+    RefusedError
+        When all of the range lies after the last session that has closed.
+    """
+    for name, (first, last) in asked_range(context, family).items():
+        book = desk.book(name)
+        closed = last_closed_session(book.calendar, desk.now())
+        if first > closed:
+            raise RefusedError(
+                f"book {name}: {first} has not closed yet; the last session that has is {closed}"
+            )
+        yield book, first, min(last, closed)
 
 
 def require_mode(book: BookConfig, family: Family) -> None:
@@ -206,8 +226,8 @@ def report_assets(family: Family) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
         written: dict[str, Commit] = {}
         shown: dict[str, Any] = {}
-        for name, (first, last) in asked_range(context, family).items():
-            book, lake = desk.book(name), desk.lake()
+        for book, first, last in asked_books(context, family, desk):
+            lake = desk.lake()
             written.update(report(lake, book, first, last, context.run.run_id))
             window = clipped(book, first, last)
             if window is not None:
@@ -258,8 +278,7 @@ def alert_assets(family: Family) -> dg.AssetsDefinition:
     )
     def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
         written: dict[str, Commit] = {}
-        for name, (_, last) in asked_range(context, family).items():
-            book = desk.book(name)
+        for book, _, last in asked_books(context, family, desk):
             written.update(
                 raise_alerts(desk.lake(), desk.config(), book, last, context.run.run_id, desk.now())
             )

@@ -529,7 +529,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Trials of placing against a gateway with faults.")
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--first", type=int, default=1, help="first seed")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=4)
     chosen = parser.parse_args(arguments)
     from concurrent.futures import ProcessPoolExecutor
 

@@ -19,6 +19,8 @@ from .placing_trials import FAULTS, OTHER_FAULTS, PROCESS_FAULTS, campaign, summ
 TRIALS = int(os.environ.get("PLACING_TRIALS", "1000"))
 """Seeded trials of the campaign; more by the environment, or ``python -m tests.faults.placing_trials``."""
 PART = 25
+WORKERS = 2 * (os.cpu_count() or 1)
+"""A trial mostly waits for what a fault holds back."""
 
 
 def run_part(first: int) -> list[object]:
@@ -37,7 +39,7 @@ def told(results: Sequence[object]) -> list[tuple[object, ...]]:
 
 @pytest.mark.slow
 def test_campaign_finds_nothing_twice_and_nothing_lost() -> None:
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(WORKERS) as pool:
         results = [one for part in pool.map(run_part, range(1, TRIALS + 1, PART)) for one in part]
     found = summary(results)  # type: ignore[arg-type]
     assert told(results) == []

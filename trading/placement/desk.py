@@ -125,11 +125,12 @@ class Desk:
                 return verdict
         return Verdict("pass")
 
-    def take_ids(self, count: int) -> list[int]:
-        """Ids that nobody has; the sending counts for the rates of what follows."""
-        ids = list(range(self._next_id, self._next_id + count))
-        self._next_id += count
-        self._sent.extend([self.now] * count)
+    def take_ids(self, refs: Sequence[str]) -> dict[str, int]:
+        """Ids that nobody has; for what follows in this reckoning the orders count as sent."""
+        ids = dict(zip(refs, range(self._next_id, self._next_id + len(refs)), strict=True))
+        self._next_id += len(refs)
+        self._sent.extend([self.now] * len(refs))
+        self.standing |= {ref: Standing("RESERVED", order_id=number) for ref, number in ids.items()}
         return ids
 
 

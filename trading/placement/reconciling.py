@@ -121,11 +121,11 @@ def _place(  # noqa: PLR0911 - a list of cases
         return [Wait(refs, verdict.reason, blocked=True)]
     if verdict.outcome == "refuse":
         return [_never(one, _refusal(verdict.reason), verdict.reason) for one in new]
-    ids = dict(zip(refs, desk.take_ids(len(new)), strict=True))
+    ids = desk.take_ids(refs)
     known = {one.order_ref: number for one in unit if (number := desk.of(one.order_ref).order_id) is not None}
     return [
         Reserve(tuple(ids.items())),
-        send(new, known | ids, alone=alone, held=parent in new),
+        send(new, known, alone=alone, held=parent in new),
     ]
 
 

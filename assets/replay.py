@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -26,6 +26,7 @@ from delta.contracts import (
     Trades,
 )
 from delta.manifest import RunRecord, run_of
+from resources.calendar import is_session
 from trading.book import BookConfig
 
 DECIDED: tuple[type[Table], ...] = (Orders, Fills, Positions, Trades, Portfolio)
@@ -76,17 +77,18 @@ def replay(lake: Lake, book: str, session: date) -> Replay:
     decision = _decision(lake, book, session)
     research = _research(lake, book, session, decision)
     config = _configuration(lake, book, decision)
-    expected: dict[str, pl.DataFrame] = {}
-    recorded: dict[str, pl.DataFrame] = {}
+    if not is_session(config.calendar, session):
+        raise MissingDataError(f"book {book}: {session} is no session of {config.calendar}")
     market = read_market(research.pins(lake), config, session)
-    found = research_frames(config, market, session, session)
-    for table in RESEARCHED:
-        expected[table.name] = frame_of(table, found[table.name])
-        recorded[table.name] = _written(lake, research, table.name, book, session)
-    walked = _walked(lake, config, session, decision)
-    for table in DECIDED:
-        expected[table.name] = frame_of(table, walked[table.name])
-        recorded[table.name] = _written(lake, decision, table.name, book, session)
+    found = {
+        **research_frames(config, market, session, session),
+        **_walked(lake, config, session, decision),
+    }
+    expected = {table.name: frame_of(table, found[table.name]) for table in (*RESEARCHED, *DECIDED)}
+    recorded = {
+        **_recorded(_seen(lake, research, decision, session), RESEARCHED, book, session),
+        **_recorded(pin(lake, DECIDED), DECIDED, book, session),
+    }
     parts = [differences(name, recorded[name], expected[name]) for name in expected]
     rows = sum(frame.height for frame in recorded.values())
     return Replay(book, session, pl.concat(parts), rows, research, decision)
@@ -158,7 +160,13 @@ def _configuration(lake: Lake, book: str, decision: RunRecord) -> BookConfig:
     return BookConfig.model_validate_json(rows["config"][0])
 
 
-def _written(lake: Lake, run: RunRecord, table: str, book: str, session: date) -> pl.DataFrame:
-    pins = Pins(lake, {table: run.writes[table]})
+def _seen(lake: Lake, research: RunRecord, decision: RunRecord, session: date) -> Pins:
+    """Research as the lake holds it now; as the decision read it where it has been done again since."""
+    newest = run_of(lake, step=RESEARCH, book=research.book, session=session)
+    done_again = newest is not None and newest.known_at != research.known_at
+    return decision.pins(lake) if done_again else pin(lake, RESEARCHED)
+
+
+def _recorded(pins: Pins, tables: Sequence[type[Table]], book: str, session: date) -> dict[str, pl.DataFrame]:
     where = (pl.col("book") == book) & (pl.col("session") == session)
-    return pins.read(table, where=where).collect()
+    return {table.name: pins.read(table, where=where).collect() for table in tables}

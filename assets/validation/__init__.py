@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from assets.validation.comparison import COMPARED, EXCLUDED, compared_frames, compared_rows, differences
 from assets.validation.gateway import gateway_settings, next_evening, traded_book
-from assets.validation.validate import Validation, validate
+from assets.validation.validate import Validation, last_sessions, validate, validate_in_lakes
 
 __all__ = [
     "COMPARED",
@@ -19,7 +19,9 @@ __all__ = [
     "compared_rows",
     "differences",
     "gateway_settings",
+    "last_sessions",
     "next_evening",
     "traded_book",
     "validate",
+    "validate_in_lakes",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
 import polars as pl
 
+from assets.stage import frame_of
 from delta import Lake, Table, pin
 from delta.contracts import Fills, OrderEvents, Orders, Portfolio, Positions, Trades
 
@@ -25,6 +26,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "trades": ("session", "strategy", "symbol", "opened", "number"),
     "portfolio": ("session",),
     "order_states": ("session", "order_ref"),
+    "account": ("session", "item"),
 }
 """Columns that name a row of each table; ``number`` counts rows that share the others."""
 CENT = 0.01
@@ -39,17 +41,41 @@ SCHEMA = {
 }
 
 
-def compared_frames(lake: Lake, book: str, first: date, last: date) -> dict[str, pl.DataFrame]:
-    """Rows of a book and range in the compared columns, each named by its key."""
+Frames = Mapping[str, pl.DataFrame]
+"""Rows by table."""
+
+
+def compared_frames(lake: Lake, book: str, first: date, last: date) -> Frames:
+    """Rows of a book and range in a lake, in the compared columns."""
     pins = pin(lake, [*COMPARED, OrderEvents])
     here = (pl.col("book") == book) & pl.col("session").is_between(first, last)
-    frames = {}
+    frames = {table.name: pins.read(table, where=here).collect() for table in COMPARED}
+    events = pins.read(OrderEvents, where=pl.col("book") == book).collect()
+    return {**decided_frames(frames), "order_states": order_states(events)}
+
+
+def decided_frames(frames: Frames) -> Frames:
+    """Rows of the decided tables in the compared columns, each named by its key."""
+    found = {}
     for table in COMPARED:
-        rows = pins.read(table, where=here).collect().sort(_stable(table))
-        kept = rows.drop(*EXCLUDED.get(table.name, ()))
-        frames[table.name] = _numbered(table.name, kept)
-    frames["order_states"] = order_states(pins.read(OrderEvents, where=pl.col("book") == book).collect())
-    return frames
+        rows = frame_of(table, frames[table.name]).sort(_stable(table))
+        found[table.name] = _numbered(table.name, rows.drop(*EXCLUDED.get(table.name, ())))
+    return found
+
+
+def account_rows(held: Iterable[tuple[date, str, float]]) -> pl.DataFrame:
+    """What an account holds each evening: units by symbol, cash by currency."""
+    schema = {"session": pl.Date, "item": pl.String, "amount": pl.Float64}
+    return pl.DataFrame(list(held), schema=schema, orient="row").sort("session", "item")
+
+
+def expected_account(frames: Frames, currency: str) -> pl.DataFrame:
+    """What the account should hold by positions and cash of the ledger."""
+    units = frames["positions"].group_by("session", "symbol").agg(pl.col("quantity").sum())
+    cash = frames["portfolio"].select("session", "cash")
+    return account_rows(
+        [*units.iter_rows(), *((session, f"cash {currency}", amount) for session, amount in cash.iter_rows())]
+    )
 
 
 def order_states(events: pl.DataFrame) -> pl.DataFrame:
@@ -65,12 +91,12 @@ def order_states(events: pl.DataFrame) -> pl.DataFrame:
     ).sort("order_ref")
 
 
-def compared_rows(frames: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+def compared_rows(frames: Frames) -> dict[str, int]:
     """Number of rows by table."""
     return {name: frame.height for name, frame in frames.items()}
 
 
-def differences(backfill: Mapping[str, pl.DataFrame], gateway: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def differences(backfill: Frames, gateway: Frames) -> pl.DataFrame:
     """Every value that differs, bit by bit, in the order of sessions, with its probable cause.
 
     Returns

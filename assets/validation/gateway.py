@@ -73,18 +73,24 @@ def next_evening(
     """
     now = session_close(book.calendar, day) + AFTER_CLOSE
     if day != book.start:
-        control.ask("session", session=day.isoformat(), only=True)
+        open_session(control, day)
         look(lake, desk, book, now, run_id)
     commits = walk(lake, book, day, day, run_id, scheduled=True)
     if placing_needed(lake, book, now) == "new":
-        _settled(book, day, _place(lake, desk, book, now, run_id, send=True))
+        settled(book, day, _place(lake, desk, book, now, run_id, send=True))
     control.ask("advance", to=now.isoformat())
     return commits
 
 
+def open_session(control: Control, day: date) -> None:
+    """Let midnight pass, after which the day before is no longer told, and play a session."""
+    control.ask("purge")
+    control.ask("session", session=day.isoformat(), only=True)
+
+
 def look(lake: Lake, desk: DeskConfig, book: BookConfig, now: datetime, run_id: str) -> None:
     """Record what the broker has done since the last look; nothing is sent."""
-    _settled(book, now.date(), _place(lake, desk, book, now, run_id, send=False))
+    settled(book, now.date(), _place(lake, desk, book, now, run_id, send=False))
 
 
 def _place(
@@ -95,7 +101,14 @@ def _place(
     )
 
 
-def _settled(book: BookConfig, day: date, outcome: Outcome) -> None:
+def settled(book: BookConfig, day: date, outcome: Outcome) -> None:
+    """Refuse to go on from a run of placing that left something open.
+
+    Raises
+    ------
+    EveningError
+        When the book was frozen, or orders are in no known state.
+    """
     where = f"book {book.name}, evening of {day}"
     if outcome.frozen:
         raise EveningError(f"{where}: {outcome.frozen}")

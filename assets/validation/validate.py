@@ -11,17 +11,32 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.desk import walk
-from assets.inputs import RefusedError
-from assets.research import research
-from assets.validation.comparison import compared_frames, compared_rows, differences
+from assets.desk import policy, walk
+from assets.inputs import MARKET_READS, RefusedError, read_market, session_times
+from assets.research import research, research_frames
+from assets.validation.comparison import (
+    Frames,
+    compared_frames,
+    compared_rows,
+    decided_frames,
+    differences,
+    expected_account,
+    order_states,
+)
 from assets.validation.gateway import desk_at, gateway_settings, next_evening, traded_book
 from assets.validation.lakes import trial_lake
-from delta import Lake
+from assets.validation.replay import Replay
+from delta import Lake, pin
+from resources.brokers.session import known_instruments
 from resources.calendar import sessions
 from resources.config import DeskConfig
 from resources.gateway import process
-from trading.book import BookConfig
+from trading.book import BookConfig, config_hash
+from trading.day import Regime
+from trading.signals import candidates_by_session, signals_by_session
+from trading.simulate import Inputs, simulate
+from trading.state import new_state
+from trading.window import price_window
 
 Progress = Callable[[date], None]
 
@@ -71,68 +86,84 @@ def last_sessions(book: BookConfig, count: int, last: date) -> list[date]:
 
 
 def validate(
-    lake: Lake,
-    desk: DeskConfig,
-    book: BookConfig,
-    days: list[date],
-    *,
-    folder: Path | None = None,
-    progress: Progress | None = None,
+    lake: Lake, desk: DeskConfig, book: BookConfig, days: list[date], progress: Progress | None = None
 ) -> Validation:
-    """Walk a book through sessions in process and through a gateway, each in a lake of its own.
+    """Walk a book through sessions in process and through a gateway, and compare.
 
-    The book begins with its capital in cash on the first of the sessions, both ways; the given lake is
-    only read.
+    The book begins with its capital in cash on the first of the sessions, both ways; the lake is only
+    read. The gateway's own account is held against the ledger of the backfill, too.
 
     Parameters
     ----------
     days : list of date
         Consecutive sessions.
-    folder : Path, optional
-        Where the trial's lakes and the gateway's state are left; else they are removed.
     progress : callable, optional
         Told each session that has gone through the gateway.
     """
-    if folder is None:
-        with tempfile.TemporaryDirectory(prefix="desk-validate-") as made:
-            return validate(lake, desk, book, days, folder=Path(made), progress=progress)
+    del desk  # the gateway is always one of its own
     trial = traded_book(book, days[0], days[-1])
-    backfilled = trial_lake(lake, trial, days[-1], folder / "backfill")
-    traded = trial_lake(lake, trial, days[-1], folder / "traded")
-    began = time.monotonic()
-    backfill(backfilled, trial, days)
-    between = time.monotonic()
-    through_gateway(traded, desk, trial, days, folder / "gateway", progress)
-    ended = time.monotonic()
-    ours = compared_frames(backfilled, trial.name, days[0], days[-1])
-    theirs = compared_frames(traded, trial.name, days[0], days[-1])
-    return Validation(
-        trial.name,
-        days[0],
-        days[-1],
-        len(days),
-        differences(ours, theirs),
-        compared_rows(ours),
-        between - began,
-        ended - between,
+    market = read_market(pin(lake, MARKET_READS), trial, days[-1])
+    found = research_frames(trial, market, days[0], days[-1])
+    inputs = Inputs(
+        signals_by_session(found["signals"], found["candidates"]),
+        candidates_by_session(found["candidates"]),
+        {
+            row["session"]: Regime(row["regime"], row["size_multiplier"], row["max_positions"])
+            for row in found["regimes"].iter_rows(named=True)
+        },
     )
+    began = time.monotonic()
+    times = session_times(trial.calendar, days[0], days[-1])
+    window = price_window(market.history, times, trial, market.actions, market.instruments)
+    state = new_state(trial.capital, trial.currency)
+    made = simulate(state, window, inputs, policy(trial), config_hash=config_hash(trial)).frames()
+    ours = {**decided_frames(made), "order_states": order_states(made["order_events"])}
+    ours["account"] = expected_account(ours, trial.currency)
+    between = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="desk-validate-") as folder:
+        gateway = Path(folder)
+        where = process.start(gateway, gateway_settings(trial, lake, days[0]), port=0, control_port=0)
+        try:
+            with process.control(gateway) as control:
+                replay = Replay(trial, market, inputs, known_instruments(lake), where.port, control)
+                theirs = replay.run(days, progress)
+        finally:
+            process.stop(gateway)
+    return _validation(trial, days, ours, theirs, between - began, time.monotonic() - between)
 
 
-def backfill(lake: Lake, book: BookConfig, days: list[date]) -> None:
-    """Walk a book through sessions in one go, with simulated fills."""
-    research(lake, book, days[0], days[-1], "validate backfill")
-    walk(lake, book, days[0], days[-1], "validate backfill")
-
-
-def through_gateway(
+def validate_in_lakes(
     lake: Lake,
     desk: DeskConfig,
     book: BookConfig,
     days: list[date],
-    state: Path,
+    folder: Path,
     progress: Progress | None = None,
+) -> Validation:
+    """The same, with everything written: both ways in lakes of their own, by the stages of the schedule.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the trial's lakes and the gateway's state are made and left.
+    """
+    trial = traded_book(book, days[0], days[-1])
+    backfilled = trial_lake(lake, trial, days[-1], folder / "backfill")
+    traded = trial_lake(lake, trial, days[-1], folder / "traded")
+    began = time.monotonic()
+    research(backfilled, trial, days[0], days[-1], "validate backfill")
+    walk(backfilled, trial, days[0], days[-1], "validate backfill")
+    between = time.monotonic()
+    _evenings(traded, desk, trial, days, folder / "gateway", progress)
+    ended = time.monotonic()
+    ours = compared_frames(backfilled, trial.name, days[0], days[-1])
+    theirs = compared_frames(traded, trial.name, days[0], days[-1])
+    return _validation(trial, days, ours, theirs, between - began, ended - between)
+
+
+def _evenings(
+    lake: Lake, desk: DeskConfig, book: BookConfig, days: list[date], state: Path, progress: Progress | None
 ) -> None:
-    """Walk a book through sessions evening by evening, against a gateway in a process of its own."""
     research(lake, book, days[0], days[-1], "validate gateway")
     where = process.start(state, gateway_settings(book, lake, days[0]), port=0, control_port=0)
     try:
@@ -143,3 +174,18 @@ def through_gateway(
                     progress(day)
     finally:
         process.stop(state)
+
+
+def _validation(
+    book: BookConfig, days: list[date], ours: Frames, theirs: Frames, backfill: float, gateway: float
+) -> Validation:
+    return Validation(
+        book.name,
+        days[0],
+        days[-1],
+        len(days),
+        differences(ours, theirs),
+        compared_rows(ours),
+        backfill,
+        gateway,
+    )

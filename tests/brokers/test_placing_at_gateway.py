@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from delta.contracts import BrokerSnapshots, Executions, OrderEvents
 
 from .conftest import RealGateway
-from .world import World, bracket, entry
+from .world import World, bracket, entry, make_world
+
+
+@pytest.fixture
+def gateway(gateway_process: RealGateway) -> RealGateway:
+    return gateway_process
+
+
+@pytest.fixture
+def world(tmp_path: Path, gateway: RealGateway) -> World:
+    return make_world(tmp_path, gateway.port)
 
 
 def test_a_bracket_is_placed_once_and_followed_to_its_fill(world: World, gateway: RealGateway) -> None:

@@ -26,7 +26,7 @@ from resources.brokers.session import (
 from trading.book import BookConfig, PlacementConfig
 from trading.placement import Intent
 
-from .conftest import RealGateway
+from .conftest import Gateway
 from .world import NOW, PACE, SESSION, World, bracket, entry, make_world, paper_book
 
 
@@ -45,7 +45,7 @@ def resting(ref: str = "D1", symbol: str = "AAPL", **changes: Any) -> Intent:
 
 @pytest.mark.parametrize("name", ["paper", DESK])
 def test_a_halt_stops_submits_and_lets_cancels_pass_until_a_person_resumes(
-    world: World, gateway: RealGateway, name: str
+    world: World, gateway: Gateway, name: str
 ) -> None:
     world.approve(resting("D1"))
     world.place()
@@ -62,7 +62,7 @@ def test_a_halt_stops_submits_and_lets_cancels_pass_until_a_person_resumes(
     assert world.states()["D2"] == "ACKED"
 
 
-def test_a_halt_between_reservation_and_wire_sends_nothing(world: World, gateway: RealGateway) -> None:
+def test_a_halt_between_reservation_and_wire_sends_nothing(world: World, gateway: Gateway) -> None:
     def halt_at(point: str) -> None:
         if point == "reserved":
             set_halt(world.lake, DESK, "stop", "me", NOW)
@@ -112,7 +112,7 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_what_is_refused_at_the_last_moment(tmp_path: Path, gateway: RealGateway, name: str) -> None:
+def test_what_is_refused_at_the_last_moment(tmp_path: Path, gateway: Gateway, name: str) -> None:
     limits, intent, state, message = LIMITS[name]
     world = make_world(tmp_path, gateway.port, book=paper_book(**limits))
     world.approve(intent)
@@ -123,7 +123,7 @@ def test_what_is_refused_at_the_last_moment(tmp_path: Path, gateway: RealGateway
     assert gateway.orders() == []
 
 
-def test_an_exit_is_never_too_large(tmp_path: Path, gateway: RealGateway) -> None:
+def test_an_exit_is_never_too_large(tmp_path: Path, gateway: Gateway) -> None:
     world = make_world(tmp_path, gateway.port, book=paper_book(max_quantity=15, max_notional=1_500))
     world.approve(entry("D1"))
     world.place()
@@ -132,13 +132,13 @@ def test_an_exit_is_never_too_large(tmp_path: Path, gateway: RealGateway) -> Non
     assert world.states() == {"D1": "FILLED", "D2": "FILLED"}
 
 
-def test_the_same_entry_twice_is_refused_once(world: World, gateway: RealGateway) -> None:
+def test_the_same_entry_twice_is_refused_once(world: World, gateway: Gateway) -> None:
     world.approve(entry("D1"), entry("D2"), entry("D3", quantity=11.0))
     world.place()
     assert world.states() == {"D1": "FILLED", "D2": "REJECTED", "D3": "FILLED"}
 
 
-def test_orders_above_the_rate_wait(tmp_path: Path, gateway: RealGateway) -> None:
+def test_orders_above_the_rate_wait(tmp_path: Path, gateway: Gateway) -> None:
     world = make_world(tmp_path, gateway.port, book=paper_book(orders_per_minute=2))
     world.approve(*(resting(f"D{number}", quantity=float(number)) for number in range(1, 5)))
     outcome = world.place()
@@ -157,7 +157,7 @@ def test_orders_above_the_rate_wait(tmp_path: Path, gateway: RealGateway) -> Non
     ],
 )
 def test_what_waits_and_goes_later(
-    tmp_path: Path, gateway: RealGateway, limits: dict[str, Any], now: Any, reason: str
+    tmp_path: Path, gateway: Gateway, limits: dict[str, Any], now: Any, reason: str
 ) -> None:
     world = make_world(tmp_path, gateway.port, book=paper_book(**limits))
     if reason == "no quote":
@@ -180,7 +180,7 @@ def test_the_restart_window(minutes: int, held: bool) -> None:
 # -------------------------------------------------------------------------------------------- connectivity
 
 
-def test_nothing_is_sent_while_the_gateway_has_lost_the_broker(world: World, gateway: RealGateway) -> None:
+def test_nothing_is_sent_while_the_gateway_has_lost_the_broker(world: World, gateway: Gateway) -> None:
     gateway.ask("fault", on="request", what="reqAllOpenOrders", do="answer", code=1100, text="lost", times=1)
     world.approve(resting("D1"))
     outcome = world.place(patience=0.7)
@@ -189,7 +189,7 @@ def test_nothing_is_sent_while_the_gateway_has_lost_the_broker(world: World, gat
     assert world.place().settled
 
 
-def test_notices_of_data_farms_do_not_concern_orders(world: World, gateway: RealGateway) -> None:
+def test_notices_of_data_farms_do_not_concern_orders(world: World, gateway: Gateway) -> None:
     for number, code in enumerate((2103, 2105, 2157, 2107, 2119)):
         gateway.ask(
             "fault", on="request", what="reqPositions", do="answer", code=code, text="farm", skip=number
@@ -198,7 +198,7 @@ def test_notices_of_data_farms_do_not_concern_orders(world: World, gateway: Real
     assert world.place().sent == 1
 
 
-def test_a_client_id_in_use_is_tried_again_with_the_same_id(world: World, gateway: RealGateway) -> None:
+def test_a_client_id_in_use_is_tried_again_with_the_same_id(world: World, gateway: Gateway) -> None:
     gateway.ask("fault", name="client_id_in_use", times=2)
     world.approve(resting("D1"))
     assert world.place().sent == 1
@@ -256,7 +256,7 @@ def test_one_of_several_accounts_is_named() -> None:
 # ---------------------------------------------------------------------------------- the broker and the ledger
 
 
-def test_a_position_that_nobody_knows_of_freezes_the_book(world: World, gateway: RealGateway) -> None:
+def test_a_position_that_nobody_knows_of_freezes_the_book(world: World, gateway: Gateway) -> None:
     world.approve(entry("D1"))
     world.place()
     gateway.ask("split", symbol="AAPL", ratio=2)
@@ -268,7 +268,7 @@ def test_a_position_that_nobody_knows_of_freezes_the_book(world: World, gateway:
     assert world.place().sent == 0, "a frozen book sends nothing"
 
 
-def test_a_person_accepts_what_the_broker_holds(world: World, gateway: RealGateway) -> None:
+def test_a_person_accepts_what_the_broker_holds(world: World, gateway: Gateway) -> None:
     world.approve(entry("D1"))
     world.place()
     gateway.ask("split", symbol="AAPL", ratio=2)
@@ -278,7 +278,7 @@ def test_a_person_accepts_what_the_broker_holds(world: World, gateway: RealGatew
         world.desk,
         world.book,
         "shares came in from another account",
-        now=NOW,
+        now=NOW + timedelta(minutes=2),
         run_id="me",
         code_version="0",
         pace=PACE,
@@ -292,7 +292,7 @@ def test_a_person_accepts_what_the_broker_holds(world: World, gateway: RealGatew
     assert (outcome.sent, outcome.frozen) == (1, "")
 
 
-def test_cash_that_differs_freezes_the_book(world: World, gateway: RealGateway) -> None:
+def test_cash_that_differs_freezes_the_book(world: World, gateway: Gateway) -> None:
     world.approve(entry("D1"))
     world.place()
     gateway.ask("pay", amount=-250.0)
@@ -311,7 +311,7 @@ def test_cash_that_differs_freezes_the_book(world: World, gateway: RealGateway) 
     ],
 )
 def test_trades_of_other_hands_enter_the_ledger_with_their_cause(
-    world: World, gateway: RealGateway, command: str, arguments: dict[str, Any], cause: str
+    world: World, gateway: Gateway, command: str, arguments: dict[str, Any], cause: str
 ) -> None:
     broker = world.desk.broker.model_copy(update={"client_id": 0})  # the client that is told of all of them
     seen = replace(world, desk=world.desk.model_copy(update={"broker": broker}))
@@ -325,7 +325,7 @@ def test_trades_of_other_hands_enter_the_ledger_with_their_cause(
     ]
 
 
-def test_a_correction_counts_once_under_its_newest_revision(world: World, gateway: RealGateway) -> None:
+def test_a_correction_counts_once_under_its_newest_revision(world: World, gateway: Gateway) -> None:
     world.approve(entry("D1"))
     world.place()
     [execution] = gateway.ask("executions")["executions"]
@@ -339,7 +339,7 @@ def test_a_correction_counts_once_under_its_newest_revision(world: World, gatewa
     assert world.states() == {"D1": "FILLED"}
 
 
-def test_ids_that_roll_back_are_never_given_twice(world: World, gateway: RealGateway) -> None:
+def test_ids_that_roll_back_are_never_given_twice(world: World, gateway: Gateway) -> None:
     world.approve(resting("D1"), resting("D2", quantity=4.0))
     world.place()
     gateway.ask("shift_ids", by=50)
@@ -351,7 +351,7 @@ def test_ids_that_roll_back_are_never_given_twice(world: World, gateway: RealGat
 
 
 def test_after_midnight_what_the_broker_no_longer_tells_is_still_known(
-    world: World, gateway: RealGateway
+    world: World, gateway: Gateway
 ) -> None:
     world.approve(*bracket("D1"))
     world.place()

@@ -11,7 +11,7 @@ from delta.manifest import RunRecord, record_run
 from resources.calendar import last_closed_session
 from resources.config import DeskConfig
 from resources.http import keep_answers
-from resources.ingest import IngestResult, ingest
+from resources.ingest import IngestResult, Mended, ingest, mend
 from resources.providers.base import Provider, Request
 from resources.providers.fallback import in_order
 from resources.providers.registry import provider
@@ -19,7 +19,7 @@ from resources.raw_answers import raw_answers
 from trading.book import BookConfig
 from trading.history import newest
 
-STEP = "market"
+STEP, REPAIR = "market", "market/repair"
 TABLES = (Bars, CorporateActions, Instruments, Sessions, Quarantine)
 LEAD = timedelta(days=420)
 """Days fetched before a book's start: the indicators' warm-up of 250 sessions and some more."""
@@ -60,6 +60,7 @@ def update_market(
     run_id: str,
     source: str = "",
     refetch: bool = False,
+    repair: bool = False,
 ) -> MarketUpdate:
     """Fetch what the lake does not have yet.
 
@@ -69,13 +70,15 @@ def update_market(
         Asset class to what is wanted of it.
     source : str
         Provider to ask instead of the configured ones.
+    repair : bool
+        Put faults right that have one right answer, see :func:`resources.ingest.ingest`.
 
     Raises
     ------
     NothingToIngestError
         When an asset class has no provider.
     """
-    provenance = Provenance(run_id, STEP, CODE_VERSION)
+    provenance = _provenance(run_id, STEP)
     before = dict(pin(lake, TABLES).versions)
     results, commits = [], {}
     for asset_class, request in requests.items():
@@ -86,13 +89,30 @@ def update_market(
                 "[data.order] in the desk's file"
             )
         asked = asked_provider(lake, config, names, asset_class)
-        result = ingest(lake, asked, request, now=now, provenance=provenance, refetch=refetch)
+        result = ingest(lake, asked, request, now=now, provenance=provenance, refetch=refetch, repair=repair)
         results.append(result)
         commits.update({commit.table: commit for commit in result.commits})
     versions = {name: commit.version for name, commit in commits.items()}
     if versions:
         record_run(lake, RunRecord(run_id, STEP, before, versions, CODE_VERSION))
     return MarketUpdate(results, commits)
+
+
+def repair_market(
+    lake: Lake, symbols: Sequence[str] | None, timeframe: str, *, now: datetime, run_id: str
+) -> Mended:
+    """Repair the bars that the lake holds of some symbols, or of all; see :func:`resources.ingest.mend`."""
+    pins = pin(lake, TABLES)
+    known = pins.read(Instruments, columns=["symbol"]).collect()["symbol"].unique().sort()
+    done = mend(lake, symbols or known.to_list(), timeframe, now=now, provenance=_provenance(run_id, REPAIR))
+    if done.commit is not None:
+        written = {done.commit.table: done.commit.version}
+        record_run(lake, RunRecord(run_id, REPAIR, dict(pins.versions), written, CODE_VERSION))
+    return done
+
+
+def _provenance(run_id: str, step: str) -> Provenance:
+    return Provenance(run_id, step, CODE_VERSION)
 
 
 def asked_provider(lake: Lake, config: DeskConfig, names: Sequence[str], asset_class: str) -> Provider:

@@ -87,8 +87,9 @@ REPAIRS = pl.Schema(
 
 
 def is_repaired() -> pl.Expr:
-    """Whether a bar carries the mark of a repair among its flags."""
-    return pl.col("flags").list.eval(pl.element().str.starts_with(MARK)).list.any()
+    """Whether the figures or the date of a bar were repaired, by its flags; not its order or repetition."""
+    marked = pl.element().str.contains(f"^{MARK} (unit|split|date)")
+    return pl.col("flags").list.eval(marked).list.any()
 
 
 def repair_prices(bars: pl.DataFrame, actions: pl.DataFrame) -> Repaired:

@@ -52,6 +52,9 @@ def ingest(
     refetch: Annotated[
         bool, typer.Option("--refetch", help="Fetch known sessions again; changes are corrections.")
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put faults right that have one right answer, and flag the bars.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write what is new or changed into the lake; bad rows go to quarantine with the reason.
@@ -77,6 +80,7 @@ def ingest(
             run_id=f"desk-data-ingest-{now:%Y%m%dT%H%M%S.%fZ}",
             source=source or "",
             refetch=refetch,
+            repair=repair,
         )
     _print_update(update, as_json)
     for problem in update.problems():
@@ -150,21 +154,32 @@ def check(
         list[str] | None, typer.Argument(help="Symbols; all that the lake has when left out.")
     ] = None,
     timeframe: Timeframe = "1d",
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Write repaired versions of bars whose fault has one right answer."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check the bars that the lake holds by the rules of the ingest: order, prices, jumps, missing sessions.
 
-    Exit code 1 when a row breaks a blocking rule; warnings alone are 0.
+    Exit code 1 when a row breaks a blocking rule; warnings alone are 0. With --repair the check comes after
+    the repair; what was known before stays as an older version.
     """
+    import polars as pl
+
     from pipelines.cli.output import print_frame, print_json
 
-    bars, verdict = _verdict(context.lake(), symbols, timeframe)
+    lake = context.lake()
+    repairs = _mended(lake, symbols, timeframe) if repair else pl.DataFrame()
+    bars, verdict = _verdict(lake, symbols, timeframe)
     covered = _coverage(bars, verdict.warnings)
     if as_json:
-        print_json({"symbols": covered, "rejected": verdict.rejected, "warnings": verdict.warnings})
+        told = {"repairs": repairs} if repair else {}
+        print_json({"symbols": covered, "rejected": verdict.rejected, "warnings": verdict.warnings, **told})
     else:
         print_frame(covered)
-        for title, found in (("broken rules", verdict.rejected), ("warnings", verdict.warnings)):
+        tables = (("repaired", repairs), ("broken rules", verdict.rejected), ("warnings", verdict.warnings))
+        for title, found in tables:
             if not found.is_empty():
                 typer.echo(f"\n{title}")
                 print_frame(found.select("symbol", "session", "rule", "reason"), 50)
@@ -279,6 +294,15 @@ def _verdict(lake: Lake, symbols: list[str] | None, timeframe: str) -> tuple[pl.
     calendars = [sessions(name, first, last) for name in instruments["calendar"].unique().sort()]  # type: ignore[arg-type]
     verdict = check_bars(bars.select(BARS.names()), actions, pl.concat(calendars), instruments)
     return bars, verdict
+
+
+def _mended(lake: Lake, symbols: list[str] | None, timeframe: str) -> pl.DataFrame:
+    """Repair the bars of the symbols (all when none is named) and tell what was done."""
+    from assets.market_data import repair_market
+
+    now = datetime.now(UTC)
+    run_id = f"desk-data-check-{now:%Y%m%dT%H%M%S.%fZ}"
+    return repair_market(lake, symbols, timeframe, now=now, run_id=run_id).repairs
 
 
 def _coverage(bars: pl.DataFrame, warnings: pl.DataFrame) -> pl.DataFrame:

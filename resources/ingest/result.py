@@ -30,6 +30,8 @@ class IngestResult:
         Bars written with a flag: ``symbol, timeframe, session, closes_at, rule, reason``.
     commits : tuple of Commit
         One a table that changed, in the order of writing.
+    repaired : int
+        Rows that came with a fault and were put right; as they came they are in ``quarantine``.
     """
 
     new: int
@@ -41,6 +43,7 @@ class IngestResult:
     failed: Mapping[str, str]
     warnings: pl.DataFrame
     commits: tuple[Commit, ...] = field(default=())
+    repaired: int = 0
 
     @property
     def rows(self) -> int:
@@ -60,6 +63,8 @@ class IngestResult:
     def summary(self) -> str:
         """One line of counts."""
         parts = [f"{self.new} new", f"{self.corrected} corrected", f"{self.unchanged} unchanged bars"]
+        if self.repaired:
+            parts.append(f"{self.repaired} repaired")
         if self.warnings.height:
             parts.append(f"{self.warnings.height} warnings")
         if self.rejected.height:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -33,6 +33,7 @@ from resources.ingest.result import IngestResult
 from resources.providers import base
 from trading.quality import Verdict, check_actions, check_bars, currency_changes
 from trading.quality.findings import WARNINGS
+from trading.repair import MARK, REPAIRS, is_repaired, repair_dates, repair_prices
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class _Ingest:
     now: datetime
     provenance: Provenance
     refetch: bool
+    repair: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class _Fetched:
     instruments: pl.DataFrame
     warnings: pl.DataFrame
     failed: dict[str, str]
+    repairs: pl.DataFrame = field(default_factory=REPAIRS.to_frame)
 
 
 def ingest(
@@ -64,6 +67,7 @@ def ingest(
     now: datetime,
     provenance: Provenance,
     refetch: bool = False,
+    repair: bool = False,
 ) -> IngestResult:
     """Bring the lake up to date for a request.
 
@@ -86,6 +90,10 @@ def ingest(
         Kept with every commit.
     refetch : bool
         Ask for the whole range again, and let this provider correct the rows of others.
+    repair : bool
+        Put faults right that have one right answer (see :mod:`trading.repair`): the bar says so in its
+        flags, and the row as it came is in quarantine. Bars repaired before stay as they are unless
+        ``refetch``.
 
     Returns
     -------
@@ -99,7 +107,7 @@ def ingest(
     """
     if now.tzinfo is None:
         raise IngestError(f"now = {now} has no time zone; give an aware time")
-    job = _Ingest(lake, provider, request, now.astimezone(UTC), provenance, refetch)
+    job = _Ingest(lake, provider, request, now.astimezone(UTC), provenance, refetch, repair)
     instruments = known_instruments(lake, request.symbols)
     chosen = calendars(provider, instruments, request.symbols)
     last_sessions = refuse_open_sessions(request, chosen, job.now)
@@ -158,6 +166,9 @@ def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: 
     """Check what was fetched and write what is new; bars last, so that no reader sees them undescribed."""
     described = _described(job, fetched, instruments)
     old_actions = known_actions(job.lake, job.request.symbols)
+    fetched = _without_repaired(fetched, earlier, refetch=job.refetch)
+    if job.repair:
+        fetched = _repaired(fetched, described, instruments, earlier, old_actions)
     verdict, actions, findings = _judge(job, fetched, described, instruments, earlier, old_actions)
     held = pl.col("symbol").is_in(list(verdict.blocked)).not_()
     accepted = _flagged(verdict.accepted, fetched.warnings)
@@ -169,7 +180,7 @@ def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: 
         _append(job, Instruments, new_instruments.rows),
         _append(job, CorporateActions, new_actions.rows),
         _append(job, Bars, bars.rows),
-        _append(job, Quarantine, _fresh_quarantine(job, findings)),
+        _append(job, Quarantine, _fresh_quarantine(job, pl.concat([findings, _as_it_came(fetched)]))),
     ]
     return IngestResult(
         new=bars.rows.height - bars.corrected,
@@ -179,6 +190,7 @@ def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: 
         withheld=verdict.withheld,
         blocked=_first_reasons(verdict, findings),
         failed=fetched.failed,
+        repaired=fetched.repairs.height,
         warnings=pl.concat(
             [
                 _written(pl.concat([verdict.warnings, fetched.warnings]), bars.rows),
@@ -206,6 +218,56 @@ def _described(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> pl.DataF
         for name in missing
     ]
     return pl.concat([fetched.instruments, pl.DataFrame(rows, schema=base.INSTRUMENTS, orient="row")])
+
+
+def _without_repaired(fetched: _Fetched, known: pl.DataFrame, *, refetch: bool) -> _Fetched:
+    """Leave out bars whose known version was repaired: the source still tells the fault."""
+    if refetch or known.is_empty() or fetched.bars.is_empty():
+        return fetched
+    mended = known.filter(is_repaired())
+    return replace(
+        fetched, bars=fetched.bars.join(mended, on=list(BAR_KEY), how="anti", maintain_order="left")
+    )
+
+
+def _repaired(
+    fetched: _Fetched,
+    described: pl.DataFrame,
+    instruments: pl.DataFrame,
+    earlier: pl.DataFrame,
+    old_actions: pl.DataFrame,
+) -> _Fetched:
+    """Bars with the faults put right, and the repairs among the warnings that become flags."""
+    columns = base.INSTRUMENTS.names()
+    current = pl.concat([instruments.select(columns), described.select(columns)])
+    current = current.unique("symbol", keep="last", maintain_order=True)
+    dated = repair_dates(fetched.bars, _sessions(current, fetched.bars), current)
+    bars = dated.bars.select(base.BARS.names())
+    before = earlier.join(bars, on=list(BAR_KEY), how="anti").select(base.BARS.names())
+    priced = repair_prices(pl.concat([before, bars]), newest_actions(old_actions, fetched.actions))
+    new = bars.select(BAR_KEY)
+    repairs = pl.concat([dated.repairs, priced.repairs.join(new, on=list(BAR_KEY), how="semi")])
+    flags = repairs.select(
+        *WARNINGS.names()[:4], rule=pl.format(MARK + " {}: {}", "rule", "reason"), reason=pl.col("reason")
+    )
+    return replace(
+        fetched,
+        bars=priced.bars.join(new, on=list(BAR_KEY), how="semi", maintain_order="left").select(bars.columns),
+        warnings=pl.concat([fetched.warnings, flags]),
+        repairs=repairs,
+    )
+
+
+def _as_it_came(fetched: _Fetched) -> pl.DataFrame:
+    """Rows that were repaired, as findings to keep."""
+    return fetched.repairs.select(
+        pl.lit("bars").alias("target"),
+        "symbol",
+        "session",
+        pl.format(MARK + " {}", "rule").alias("rule"),
+        "reason",
+        "row",
+    )
 
 
 def _judge(

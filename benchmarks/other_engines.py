@@ -58,11 +58,12 @@ def main() -> None:
     names = [f"S{i:05d}" for i in range(given["close"].shape[1])]
     close = pd.DataFrame(given["close"], index=days, columns=names)
     weights = pd.DataFrame(given["weights"], index=days, columns=names)
-    taken, equity = [], 0.0
+    taken, busy, equity = [], [], 0.0
     for _ in range(int(repetitions) + 1):
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         equity = ENGINES[name](close, weights, float(capital))
         taken.append(time.perf_counter() - begun)
+        busy.append(time.process_time() - worked)
     print(
         json.dumps(
             {
@@ -71,6 +72,7 @@ def main() -> None:
                 "equity": equity,
                 "first": taken[0],
                 "seconds": taken[1:],
+                "busy": busy[1:],
             }
         )
     )

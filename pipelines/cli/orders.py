@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+PATIENCE = 15.0
+"""Seconds that a person waits for a gateway."""
+
 
 @app.command()
 def orders(
@@ -70,19 +73,22 @@ def reconcile(
 
 
 def _place(book: BookConfig, *, send: bool) -> Outcome:
+    from dataclasses import replace
     from datetime import UTC, datetime
 
     from assets.stage import CODE_VERSION
-    from resources.brokers.session import place_book
+    from resources.brokers.session import pace_of, place_book
 
+    desk = context.desk()
     return place_book(
         context.lake(),
-        context.desk(),
+        desk,
         book,
         now=datetime.now(UTC),
         run_id="reconcile",
         code_version=CODE_VERSION,
         send=send,
+        pace=replace(pace_of(desk, book), patience=120.0 if send else PATIENCE),
     )
 
 

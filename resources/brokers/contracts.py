@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from ib_async import Contract, Crypto, Forex, Option, Order, Stock
 
@@ -21,6 +20,17 @@ _TYPES = {
     "stop_limit": "STP LMT",
     "trailing_stop": "TRAIL",
 }
+_EXCHANGES = {
+    "XNAS": "NASDAQ",
+    "XNYS": "NYSE",
+    "ARCX": "ARCA",
+    "XASE": "AMEX",
+    "BATS": "BATS",
+    "XLON": "LSE",
+    "XETR": "IBIS",
+    "XTSE": "TSE",
+}
+"""Exchanges by ISO 10383 code in the protocol's words: a ticker alone may mean several listings."""
 _REDUCE_WITH_BLOCK = 2
 """A fill of one order of a group takes its quantity off the others, as in the desk's own market."""
 
@@ -35,7 +45,8 @@ def contract_of(instrument: Instrument) -> Contract:
         return Crypto(pair[1] if pair else ticker, "PAXOS", currency)
     if instrument.asset_class == "fx":
         return Forex(symbol=pair[1] if pair else ticker, currency=pair[2] if pair else currency)
-    return Stock(ticker, "SMART", currency)
+    primary = _EXCHANGES.get(instrument.exchange, "")
+    return Stock(ticker, "SMART", currency, primaryExchange=primary)
 
 
 def _option(instrument: Instrument) -> Contract:
@@ -115,8 +126,3 @@ def _kind(asset_class: str) -> str:
 def side_of(text: str) -> Side:
     """Side in the desk's words."""
     return "BUY" if text in {"BUY", "BOT"} else "SELL"
-
-
-def tickers(instruments: Iterable[Instrument]) -> dict[str, Instrument]:
-    """Instruments by symbol."""
-    return {one.symbol: one for one in instruments}

@@ -119,7 +119,7 @@ class IBBroker:
         if _in_use:
             raise ConnectionFailedError("this process has a connection to a broker already; one at a time")
         self._id_in_use.clear()
-        self._notices = {}
+        self._notices, self._refs = {}, {}  # what this connection calls 7 may have been an order of the last
         self._connection += 1
         ib = IB()
         ib.RaiseRequestErrors = True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from delta import Lake, pin
 from delta.contracts import BrokerSnapshots, OrderEvents, Orders
+from resources.brokers.halts import halted
 from resources.brokers.rows import last_states
 from resources.calendar import last_closed_session, session_close
 from trading.book import BookConfig
@@ -15,6 +17,8 @@ from trading.book import BookConfig
 SOURCE = "broker"
 """Who says so in ``order_events`` of orders placed at a gateway."""
 DOUBTFUL = ("RESERVED", "SENT", "UNKNOWN")
+LAST_SWEEP = time(23, 10)
+"""In the gateway's zone: before its restart and its midnight."""
 
 
 def places_at_broker(book: BookConfig) -> bool:
@@ -38,14 +42,30 @@ def placing_needed(lake: Lake, book: BookConfig, now: datetime) -> str:
         return ""
     states = last_states(pins.read(OrderEvents, where=here & (pl.col("source") == SOURCE)).collect())
     newest = orders.filter(pl.col("session") == pl.col("session").max())
-    if not newest.join(states, on="order_ref", how="anti").is_empty():
+    planned = newest.join(states, on="order_ref", how="anti")
+    if halted(lake, book.name):
+        planned = planned.filter(pl.col("intent") == "cancel")  # nothing else passes
+    if not planned.is_empty():
         return "new"
     if not states.filter(pl.col("state").is_in(DOUBTFUL)).is_empty():
         return "doubt"
-    closed = session_close(book.calendar, last_closed_session(book.calendar, now))
     looked = (
         pins.read(BrokerSnapshots, where=here, columns=["known_at"])
         .select(pl.col("known_at").max())
         .collect()
     ).item()
-    return "sweep" if not states.is_empty() and (looked is None or looked < closed) else ""
+    return "sweep" if not states.is_empty() and (looked is None or looked < sweep_due(book, now)) else ""
+
+
+def sweep_due(book: BookConfig, now: datetime) -> datetime:
+    """Time after which the broker must have been looked at.
+
+    The last close of the book's calendar; and late in the gateway's evening, as after its midnight it no
+    longer tells what it has executed.
+    """
+    zone = ZoneInfo(book.placement.restart_timezone)
+    local = now.astimezone(zone)
+    evening = datetime.combine(local.date(), LAST_SWEEP, zone)
+    if evening > local:
+        evening -= timedelta(days=1)
+    return max(session_close(book.calendar, last_closed_session(book.calendar, now)), evening)

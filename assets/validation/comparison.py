@@ -19,6 +19,8 @@ EXCLUDED: Mapping[str, tuple[str, ...]] = {
     "portfolio": ("state",),
 }
 """Columns that belong to the broker: its ids and times, and the state that names them."""
+UNCOMPARED: Mapping[str, tuple[str, ...]] = {"order_states": ("message",)}
+"""Columns that are only there to explain."""
 KEYS: Mapping[str, tuple[str, ...]] = {
     "orders": ("session", "order_ref"),
     "fills": ("session", "order_ref", "symbol", "side", "number"),
@@ -87,7 +89,7 @@ def order_states(events: pl.DataFrame) -> pl.DataFrame:
     ended = last.filter(pl.col("state").is_in(["FILLED", "CANCELLED", "EXPIRED", "REJECTED"]))
     state = pl.when(pl.col("state") == "EXPIRED").then(pl.lit("CANCELLED")).otherwise(pl.col("state"))
     return ended.select(
-        pl.lit(None, pl.Date).alias("session"), "order_ref", state.alias("state"), "filled"
+        pl.lit(None, pl.Date).alias("session"), "order_ref", state.alias("state"), "filled", "message"
     ).sort("order_ref")
 
 
@@ -109,8 +111,10 @@ def differences(backfill: Frames, gateway: Frames) -> pl.DataFrame:
         found += _of_table(name, left, gateway[name])
     found.sort(key=lambda one: (one["session"] or date.max, list(KEYS).index(one["table"]), one["row"]))
     first = next((one["session"] for one in found if one["table"] in ("fills", "orders")), None)
+    told = gateway.get("order_states", pl.DataFrame())
+    states = {row["order_ref"]: row for row in told.iter_rows(named=True)}
     for one in found:
-        one["cause"] = _cause(one, first)
+        one["cause"] = _cause(one, first, states)
     return pl.DataFrame([{name: one[name] for name in SCHEMA} for one in found], schema=SCHEMA)
 
 
@@ -136,7 +140,8 @@ def _of_table(name: str, left: pl.DataFrame, right: pl.DataFrame) -> list[dict[s
     for identity in {**ours, **theirs}:
         mine, other = ours.get(identity), theirs.get(identity)
         row = mine or other or {}
-        one = {"table": name, "session": row["session"], "row": " ".join(map(str, identity))}
+        shown_row = " ".join(map(str, identity[1:]))
+        one = {"table": name, "session": row["session"], "row": shown_row, "ref": row.get("order_ref")}
         if mine is None or other is None:
             shown = ("", "there") if mine is None else ("there", "")
             found.append({**one, "column": "", "backfill": shown[0], "gateway": shown[1], "values": shown})
@@ -150,7 +155,7 @@ def _of_table(name: str, left: pl.DataFrame, right: pl.DataFrame) -> list[dict[s
                 "values": (mine[column], other[column]),
             }
             for column in mine
-            if mine[column] != other[column]
+            if mine[column] != other[column] and column not in UNCOMPARED.get(name, ())
         ]
     return found
 
@@ -159,12 +164,19 @@ def _identity(name: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row[column] for column in KEYS[name])
 
 
-def _cause(one: Mapping[str, Any], first: date | None) -> str:  # noqa: PLR0911 - a list of cases
+def _cause(  # noqa: PLR0911 - a list of cases
+    one: Mapping[str, Any], first: date | None, states: Mapping[str, Mapping[str, Any]]
+) -> str:
     table, column = one["table"], one["column"]
     if table == "fills" and not column:
-        return "missing execution" if one["backfill"] else "execution that the backfill does not have"
+        if not one["backfill"]:
+            return "execution that the backfill does not have"
+        ended = states.get(one["ref"])
+        why = f": order {ended['state']} {ended['message']}".rstrip() if ended else ""
+        return f"missing execution{why}"
     if table == "order_states":
-        return "order state" if column in ("", "state") else "missing execution"
+        why = f": {states[one['ref']]['message']}" if one["ref"] in states else ""
+        return f"order state{why}" if column in ("", "state") else "missing execution"
     if one["session"] and first and one["session"] > first:
         return f"follows from a difference of {first}"
     before, after = one["values"]

@@ -31,6 +31,7 @@ from resources.brokers.session import known_instruments
 from resources.calendar import sessions
 from resources.config import DeskConfig
 from resources.gateway import process
+from resources.gateway.settings import Settings
 from trading.book import BookConfig, config_hash
 from trading.day import Regime
 from trading.signals import candidates_by_session, signals_by_session
@@ -86,7 +87,12 @@ def last_sessions(book: BookConfig, count: int, last: date) -> list[date]:
 
 
 def validate(
-    lake: Lake, desk: DeskConfig, book: BookConfig, days: list[date], progress: Progress | None = None
+    lake: Lake,
+    book: BookConfig,
+    days: list[date],
+    *,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
 ) -> Validation:
     """Walk a book through sessions in process and through a gateway, and compare.
 
@@ -97,10 +103,11 @@ def validate(
     ----------
     days : list of date
         Consecutive sessions.
+    settings : Settings, optional
+        Another gateway than the one that plays the book's own costs and capital.
     progress : callable, optional
         Told each session that has gone through the gateway.
     """
-    del desk  # the gateway is always one of its own
     trial = traded_book(book, days[0], days[-1])
     market = read_market(pin(lake, MARKET_READS), trial, days[-1])
     found = research_frames(trial, market, days[0], days[-1])
@@ -122,7 +129,8 @@ def validate(
     between = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="desk-validate-") as folder:
         gateway = Path(folder)
-        where = process.start(gateway, gateway_settings(trial, lake, days[0]), port=0, control_port=0)
+        chosen = settings or gateway_settings(trial, lake, days[0])
+        where = process.start(gateway, chosen, port=0, control_port=0)
         try:
             with process.control(gateway) as control:
                 replay = Replay(trial, market, inputs, known_instruments(lake), where.port, control)

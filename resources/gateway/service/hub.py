@@ -215,6 +215,8 @@ class Hub:
     def price(self, instrument: Instrument) -> float | None:
         """Last price; of an option without a quote the model's."""
         price = self.broker.quotes.price(instrument)
+        if price is not None and self.settings.market == "sessions" and not instrument.legs:
+            return self._newer_close(instrument.symbol) or price
         if price is None and not instrument.legs:
             last = self.tape.last_close(instrument.symbol, self.broker.clock.now())
             if last is not None:
@@ -231,6 +233,15 @@ class Hub:
         price = round(option_greeks(terms.right, spot, terms.strike, years, VOLATILITY).price, 2)
         self.broker.quotes.trade(instrument.symbol, price, 0.0, self.broker.clock.now())
         return price
+
+    def _newer_close(self, symbol: str) -> float | None:
+        """Close of a bar that came after the last quote: nobody needed the symbol in its session."""
+        quote = self.broker.quotes.get(symbol)
+        last = self.tape.last_close(symbol, self.broker.clock.now())
+        if quote is None or last is None or last.closes_at <= quote.at:
+            return None
+        self.broker.quotes.finish(symbol, last.bar, last.closes_at)
+        return last.bar.close
 
     def bid_ask(self, instrument: Instrument, price: float) -> tuple[float, float]:
         """Bid and offer of an instrument that has a price."""

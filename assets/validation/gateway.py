@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from assets.desk import walk
+from assets.inputs import day_before
 from assets.stage import CODE_VERSION
 from delta import Commit, Lake
 from resources.brokers.base import Pace
@@ -59,27 +60,40 @@ def desk_at(desk: DeskConfig, where: Address) -> DeskConfig:
     return desk.model_copy(update={"broker": broker})
 
 
+def evening_of(book: BookConfig, day: date) -> datetime:
+    """When the evening of a session begins."""
+    return session_close(book.calendar, day) + AFTER_CLOSE
+
+
 def next_evening(
     lake: Lake, desk: DeskConfig, book: BookConfig, day: date, control: Control, *, run_id: str
 ) -> dict[str, Commit]:
     """Carry a session through: the gateway's market, a look at it, the decision, the orders.
 
-    The research of the session must be there.
+    The research of the session must be there. A session that the gateway has played already is not played
+    again.
 
     Raises
     ------
     EveningError
         When the broker and the ledger differ, or an order ends in no known state.
     """
-    now = session_close(book.calendar, day) + AFTER_CLOSE
-    if day != book.start:
+    now = evening_of(book, day)
+    if datetime.fromisoformat(control.ask("status")["now"]) < session_close(book.calendar, day):
         open_session(control, day)
+    if day_before(book, day) is not None:
         look(lake, desk, book, now, run_id)
     commits = walk(lake, book, day, day, run_id, scheduled=True)
-    if placing_needed(lake, book, now) == "new":
-        settled(book, day, _place(lake, desk, book, now, run_id, send=True))
+    finish_evening(lake, desk, book, day, run_id=run_id)
     control.ask("advance", to=now.isoformat())
     return commits
+
+
+def finish_evening(lake: Lake, desk: DeskConfig, book: BookConfig, day: date, *, run_id: str) -> None:
+    """Place the orders that were approved in the evening of a session, where any wait."""
+    now = evening_of(book, day)
+    if placing_needed(lake, book, now) in ("new", "doubt"):
+        settled(book, day, _place(lake, desk, book, now, run_id, send=True))
 
 
 def open_session(control: Control, day: date) -> None:

@@ -25,6 +25,7 @@ from pipelines.cli import (
     halts,
     init,
     orders,
+    paper,
     research,
     running,
     tables,
@@ -45,7 +46,7 @@ app = typer.Typer(
 app.add_typer(book.app, name="book")
 app.add_typer(data.app, name="data")
 app.add_typer(gateway.app, name="gateway")
-for commands in (init, demo, running, decisions, orders, halts, research, tables, doctor, ui):
+for commands in (init, demo, running, paper, decisions, orders, halts, research, tables, doctor, ui):
     app.add_typer(commands.app)
 
 

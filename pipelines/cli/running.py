@@ -244,7 +244,8 @@ def show_backtest(book: BookConfig, first: date, last: date, run_id: str, *, as_
         typer.echo(to_json(made, indent=2))
         return
     typer.echo(to_text(made, **terminal()))
-    typer.echo(f"run {run_id}", err=True)
+    if run_id:
+        typer.echo(f"run {run_id}", err=True)
 
 
 def show_daily(book: BookConfig, session: date, run_id: str = "", *, as_json: bool = False) -> None:

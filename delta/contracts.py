@@ -304,6 +304,26 @@ class Rates(Table):
     checks = finite("value")
 
 
+class Memberships(Table):
+    """Constituents of an index or fund as a list told them: one row a member and list.
+
+    The members on a day are those of the newest list until then; a name that a list leaves out has gone.
+    """
+
+    name = "memberships"
+    key = ("universe", "symbol", "observed", "known_at")
+    sort = ("universe", "observed", "symbol")
+
+    universe = Column(STRING, "index or fund whose constituents are listed")
+    symbol = Column(STRING, "permanent id of the member")
+    observed = Column(DATE, "day from which the list could be read")
+    weight = Column(NUMBER, "share of the whole, where the list tells it", optional=True)
+    source = Column(STRING, "provider of the list")
+    known_at = Column(INSTANT, "when the desk learned the row")
+
+    checks = (*finite("weight"),)
+
+
 class Quarantine(Table):
     """Rows that a quality rule refused, kept with the reason."""
 
@@ -881,6 +901,7 @@ MARKET: tuple[type[Table], ...] = (
     OptionQuotes,
     Depth,
     Rates,
+    Memberships,
     Quarantine,
 )
 BOOK: tuple[type[Table], ...] = (

@@ -129,6 +129,52 @@ def factors(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def adjusted(
+    bars: pl.DataFrame, actions: pl.DataFrame, symbol: str, as_of: date, kind: str = "total_return"
+) -> pl.DataFrame:
+    """Series of a symbol adjusted as of a date: in units of that session's share.
+
+    Parameters
+    ----------
+    bars : polars.DataFrame
+        ``symbol, session, open, high, low, close, volume`` of daily bars, one version each: of the symbol,
+        and of the instruments that it spun off.
+    actions : polars.DataFrame
+        Corporate actions known. Those with a later ex date change nothing.
+    as_of : date
+        Last session of the series and anchor of the adjustment.
+    kind : str
+        ``total_return``: splits, dividends and spin-offs; ``split``: splits alone.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``session, open, high, low, close, volume, factor, raw_close`` up to ``as_of``; prices are raw
+        times factor, volume is raw over the split factor.
+
+    Raises
+    ------
+    AdjustError
+        On a kind that is not known, or an action that cannot be right.
+    """
+    if kind not in {"total_return", "split"}:
+        raise AdjustError(f"adjustment {kind!r}: choose total_return or split")
+    there = bars.filter(pl.col("session") <= as_of)
+    known = actions.filter(pl.col("ex_date") <= as_of)
+    own = there.filter(pl.col("symbol") == symbol).sort("session")
+    both = factors(there, known).filter(pl.col("symbol") == symbol)
+    last = {name: both[name][-1] if both.height else 1.0 for name in ("price_factor", "split_factor")}
+    split = both["split_factor"] / last["split_factor"]
+    factor = split if kind == "split" else both["price_factor"] / last["price_factor"]
+    return own.select(
+        "session",
+        *((pl.col(name) * factor).alias(name) for name in ("open", "high", "low", "close")),
+        (pl.col("volume") / split).alias("volume"),
+        factor.alias("factor"),
+        pl.col("close").alias("raw_close"),
+    )
+
+
 def _by_symbol(actions: pl.DataFrame) -> Iterator[tuple[str, list[tuple[int, str, float, str | None]]]]:
     """Adjusting actions of each symbol by ex date, distributions before splits of the same date."""
     columns = ["symbol", "ex_date", "action", "value"]

@@ -19,6 +19,10 @@ from trading.adjust import forward_factors
 Floats = NDArray[np.float64]
 Slots = NDArray[np.signedinteger[Any]]
 PRICES = ("open", "high", "low", "close", "volume")
+FLAT = {"session_index", *PRICES, "price_factor", "split_factor", "market_cap"}
+"""Arrays with one value a bar."""
+CAP_HOLDS = 400
+"""Days for which a market capitalisation stands."""
 
 
 class HistoryError(ValueError):
@@ -52,6 +56,9 @@ class History:
         Per symbol; ``stock`` where the instrument is not described.
     sector : tuple of str or None
         Per symbol.
+    market_cap : array (L,), optional
+        Market capitalisation as the instruments tell it for the session, nan where unknown; None: nobody
+        asked.
     """
 
     sessions: NDArray[np.datetime64]
@@ -67,6 +74,7 @@ class History:
     split_factor: Floats
     asset_class: tuple[str, ...]
     sector: tuple[str | None, ...]
+    market_cap: Floats | None = None
 
     def __len__(self) -> int:
         """Number of bars."""
@@ -175,6 +183,7 @@ def history_from_frames(
         split_factor=split_factor,
         asset_class=asset_class,
         sector=sector,
+        market_cap=_market_caps(symbols, offsets, days[session_index], instruments),
     )
 
 
@@ -262,11 +271,38 @@ def _described(
     return tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
 
 
+def _market_caps(
+    symbols: tuple[str, ...], offsets: NDArray[np.int64], day: NDArray[np.int32], instruments: pl.DataFrame
+) -> Floats:
+    """Capitalisation of each bar's session: the newest one told for a period that began by then.
+
+    One that is older than :data:`CAP_HOLDS` days is not known any more.
+    """
+    out = np.full(len(day), np.nan)
+    if "market_cap" not in instruments.columns:
+        return out
+    told = (
+        instruments.lazy()
+        .filter(pl.col("market_cap").is_not_null(), pl.col("symbol").is_in(list(symbols)))
+        .sort("symbol", "valid_from")
+        .select("symbol", pl.col("valid_from").to_physical(), "market_cap")
+        .collect()
+    )
+    code = {symbol: i for i, symbol in enumerate(symbols)}
+    for (symbol,), rows in told.group_by("symbol", maintain_order=True):
+        own = slice(int(offsets[code[str(symbol)]]), int(offsets[code[str(symbol)] + 1]))
+        since = rows["valid_from"].to_numpy()
+        at = np.searchsorted(since, day[own], side="right") - 1
+        fresh = (at >= 0) & (day[own] - since[at] <= CAP_HOLDS)
+        out[own] = np.where(fresh, rows["market_cap"].to_numpy()[at], np.nan)
+    return out
+
+
 def _restrict(history: History, keep: NDArray[np.bool_], sessions: NDArray[np.datetime64]) -> History:
     flat = {
         field.name: getattr(history, field.name)[keep]
         for field in fields(History)
-        if field.name in {"session_index", *PRICES, "price_factor", "split_factor"}
+        if field.name in FLAT and getattr(history, field.name) is not None
     }
     # Bars kept of each symbol: a running count read at the symbol's ends.
     running = np.concatenate([[0], np.cumsum(keep)])[history.offsets]

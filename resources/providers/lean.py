@@ -10,7 +10,7 @@ mid prices. Sunday evenings of foreign exchange belong to Monday's session.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -133,6 +133,84 @@ class Lean:
             corporate_actions=pl.concat([base.CORPORATE_ACTIONS.to_frame(), *actions]).filter(within),
             instruments=pl.concat(instruments),
         )
+
+    def constituents(self, universe: str, first: date, last: date) -> pl.DataFrame:
+        """Lists of a fund's constituents from the first to the last day.
+
+        Returns
+        -------
+        polars.DataFrame
+            The table ``memberships`` without ``known_at``. A list counts from the day of its file on, the
+            day after the holdings it tells.
+        """
+        lists = {
+            datetime.strptime(path.stem, "%Y%m%d").date(): path  # noqa: DTZ007 - a day has no zone
+            for path in sorted((self._equity.folder / "universes/etf" / universe.lower()).glob("*.csv"))
+        }
+        parts = [self._list(universe, day, path) for day, path in lists.items() if first <= day <= last]
+        if not parts:
+            have = ", ".join(str(day) for day in lists) or "none"
+            raise base.NoData(
+                self.name,
+                f"no list of constituents in {first} .. {last}",
+                symbol=universe,
+                remedy=f"it has {have}",
+            )
+        return pl.concat(parts)
+
+    def _list(self, universe: str, day: date, path: Path) -> pl.DataFrame:
+        columns = ["ticker", "id", "holdings", "weight", "shares", "value"]
+        raw = pl.read_csv(path, has_header=False, new_columns=columns, infer_schema=False)
+        held = self._held_by(day)
+        rows = raw.select(
+            universe=pl.lit(universe.upper()),
+            symbol=pl.col("ticker").replace(held),
+            observed=pl.lit(day, pl.Date),
+            weight=pl.col("weight").cast(pl.Float64, strict=False),
+            source=pl.lit(self.name),
+        )
+        return rows.unique("symbol", keep="first", maintain_order=True)
+
+    def snapshot(self, day: date) -> pl.DataFrame:
+        """Every stock of a session as the coarse file tells it.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``symbol, ticker, session, close, volume, dollar_volume, price_factor, split_factor`` (backward
+            factors of the file).
+        """
+        path = self._equity.folder / "fundamental/coarse" / f"{day:%Y%m%d}.csv"
+        if not path.is_file():
+            raise base.NoData(self.name, f"no file {path}", remedy="choose a day that the folder has")
+        names = [
+            "id",
+            "ticker",
+            "close",
+            "volume",
+            "dollar_volume",
+            "fundamental",
+            "price_factor",
+            "split_factor",
+        ]
+        raw = pl.read_csv(path, has_header=False, new_columns=names, infer_schema=False)
+        figures = ("close", "volume", "dollar_volume", "price_factor", "split_factor")
+        return raw.select(
+            pl.col("ticker").replace(self._held_by(day)).alias("symbol"),
+            "ticker",
+            pl.lit(day, pl.Date).alias("session"),
+            *(pl.col(name).cast(pl.Float64) for name in figures),
+        )
+
+    def _held_by(self, day: date) -> dict[str, str]:
+        """Ticker to symbol on a day, for the tickers that map files know."""
+        return {
+            period.ticker: symbol
+            for symbol, (market, periods) in self._catalog.items()
+            if market is self._equity
+            for period in periods
+            if period.first <= day <= period.last
+        }
 
     @cached_property
     def _catalog(self) -> dict[str, tuple[_Market, list[Period]]]:

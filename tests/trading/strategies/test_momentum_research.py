@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
@@ -345,16 +345,11 @@ def test_exits_are_never_blocked_by_a_gate_of_the_scan(busy: History) -> None:
     assert found.equals(usual)
 
 
-@dataclass(frozen=True)
-class Capitalised(History):
-    market_cap: np.ndarray
-
-
 def test_market_capitalisation_counts_on_the_day_and_where_it_is_known(busy: History) -> None:
     grown = busy.session_index >= 330
     cap = np.where(grown, 600e6, 400e6)
     cap[busy.rows("S00")] = np.nan
-    small = Capitalised(**vars(busy), market_cap=cap)
+    small = replace(busy, market_cap=cap)
     usual = Momentum().research(busy, slice(None)).candidates
     found = Momentum().research(small, slice(None)).candidates
     expected = usual.filter((pl.col("session") >= busy.sessions[330].item()) | (pl.col("symbol") == "S00"))

@@ -62,7 +62,7 @@ def order_of(intent: Intent, part: Part, account: str, tick: float) -> Order:
     order = Order(
         orderId=part.order_id,
         action=intent.side,
-        totalQuantity=intent.quantity,
+        totalQuantity=intent.quantity if part.quantity is None else part.quantity,
         orderType=_TYPES[intent.order_type],
         tif=intent.time_in_force.upper(),
         account=account,

@@ -306,6 +306,7 @@ class IBBroker:
             limit_price=_number(order.lmtPrice),
             stop_price=_number(order.auxPrice),
             text=text or "",
+            parent_id=order.parentId,
         )
 
     async def _cash(self) -> dict[str, float]:

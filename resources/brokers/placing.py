@@ -262,8 +262,8 @@ class Placing:
                 await self._reserve(ids)
             case Send():
                 await self._send(step)
-            case Change(order_ref, target_ref, order_id):
-                await self._change(order_ref, target_ref, order_id)
+            case Change():
+                await self._change(step)
             case Cancel(order_ref, order_id, intent_ref):
                 await self._cancel(order_ref, order_id, intent_ref)
             case Reconnect():
@@ -349,15 +349,15 @@ class Placing:
             left = known[part.order_ref].quantity
             self._record(part.order_ref, Event(part.order_ref, 0, "SENT", self.clock(), remaining=left))
 
-    async def _change(self, ref: str, target_ref: str, order_id: int) -> None:
+    async def _change(self, step: Change) -> None:
         if self._blocked():
             return
+        ref, target_ref = step.order_ref, step.target_ref
         known = {intent.order_ref: intent for intent in self._intents}
-        target = known[target_ref]
-        wanted = replace(changed(target, known[ref]), order_ref=target_ref)
-        parent = self._standing(target.parent_ref or "").order_id if target.parent_ref else None
-        await self.broker.modify(Outgoing(wanted, Part(target_ref, order_id, parent, transmit=True)))
-        self._record(ref, Event(ref, 0, "SENT", self.clock(), remaining=known[ref].quantity))
+        wanted = replace(changed(known[target_ref], known[ref]), order_ref=target_ref)
+        part = Part(target_ref, step.order_id, step.parent_id, transmit=True, quantity=step.quantity)
+        await self.broker.modify(Outgoing(wanted, part))
+        self._record(ref, Event(ref, 0, "SENT", self.clock(), remaining=step.quantity))
         self.reach("requested")
 
     async def _cancel(self, order_ref: str, order_id: int, intent_ref: str) -> None:

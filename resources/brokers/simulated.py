@@ -7,7 +7,7 @@ the caller: ``fate`` says of every message what becomes of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from functools import partial
 from typing import Literal
@@ -147,6 +147,7 @@ class SimulatedBroker:
             order.filled,
             intent.limit_price,
             intent.stop_price,
+            parent_id=order.part.parent_id or 0,
         )
 
     # --------------------------------------------------------------------------------------------- orders
@@ -177,6 +178,7 @@ class SimulatedBroker:
 
     def _take(self, outgoing: Outgoing) -> None:
         intent, part = outgoing
+        intent = intent if part.quantity is None else replace(intent, quantity=part.quantity)
         known = next((one for one in self.orders if one.part.order_id == part.order_id), None)
         self.next_id = max(self.next_id, part.order_id + 1)
         if known is not None:

@@ -129,6 +129,23 @@ def test_a_modify_reaches_the_broker_on_its_price_step(world: World, gateway: Ga
     assert world.states()["D1T"] == "CANCELLED"
 
 
+def test_a_modify_leaves_the_quantity_that_a_group_has_left(world: World, gateway: Gateway) -> None:
+    world.approve(*bracket("D1"))
+    world.place()
+    gateway.ask("price", symbol="AAPL", price=116.0, size=4)
+    world.place()
+    assert world.states()["D1T"] == "PARTIAL"
+    world.approve(
+        entry("DM", side="SELL", order_type="stop", kind="modify", target_ref="D1S", stop_price=98.0)
+    )
+    world.place()
+    assert world.states()["DM"] == "ACKED"
+    gateway.ask("price", symbol="AAPL", price=97.0)
+    world.place()
+    assert world.executed() == {"D1E": 10.0, "D1T": 4.0, "D1S": 6.0}
+    assert gateway.ask("positions")["positions"] == {}
+
+
 def test_orders_of_a_session_before_are_not_sent(world: World, gateway: Gateway) -> None:
     world.approve(entry("OLD"))
     world.approve(entry("NEW", "MSFT", session=NOW.date()))

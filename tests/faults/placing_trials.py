@@ -137,6 +137,7 @@ class Trial:
         self.result = Result(self.seed, list(self.faults), [])
         self.errors: list[str] = []
         self.shift = timedelta()
+        self.waiting: tuple[str, ...] = ()
 
     async def do(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Carry out a control command of the gateway."""
@@ -209,7 +210,7 @@ class Trial:
         )
         happening = asyncio.ensure_future(self._later(event)) if event is not None else None
         try:
-            await asyncio.wait_for(placing.run(), RUN_LIMIT)
+            self.waiting = (await asyncio.wait_for(placing.run(), RUN_LIMIT)).waiting
         except Death as end:
             self.result.deaths.append(str(end))
         except TimeoutError:
@@ -409,7 +410,7 @@ class Trial:
             known = standing.get(ref)
             state = known.state if known else "PLANNED"
             self.result.states[state] += 1
-            held_back = self.journal.halt and state in {"PLANNED", "UNKNOWN"}
+            held_back = (self.journal.halt or self.waiting) and state in {"PLANNED", "UNKNOWN"}
             if state not in KNOWN and not held_back:
                 self.result.blame(f"order {ref} ends as {state}")
             if intent.kind != "submit" or known is None:

@@ -138,7 +138,7 @@ def send(
     unit: Sequence[Intent],
     ids: Mapping[str, int],
     *,
-    alone: frozenset[str] = frozenset(),
+    alone: Mapping[str, float] | None = None,
     held: bool = True,
     again: bool = False,
 ) -> Send:
@@ -148,19 +148,20 @@ def send(
     ----------
     ids : mapping
         Order ids of the unit and of parents that are at the broker already.
-    alone : set of str
-        Children that go without their parent: it has filled already.
+    alone : mapping
+        Children that go without their parent, which has filled already: reference to units.
     held : bool
         Whether the broker is to hold the unit until its last part; False where the parent works already.
     """
-    last = len(unit) - 1
+    last, apart = len(unit) - 1, alone or {}
     return Send(
         tuple(
             Part(
                 intent.order_ref,
                 ids[intent.order_ref],
-                None if intent.order_ref in alone else ids.get(intent.parent_ref or ""),
+                None if intent.order_ref in apart else ids.get(intent.parent_ref or ""),
                 not held or number == last,
+                apart.get(intent.order_ref),
             )
             for number, intent in enumerate(unit)
         ),

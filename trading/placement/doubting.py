@@ -108,9 +108,14 @@ def _with_parent(  # noqa: PLR0911 - a list of cases
     if desk.executed(parent.order_ref) <= DUST:
         return Fate("EXPIRED", "its parent has ended without a fill")
     held = desk.view.positions.get(intent.symbol, 0.0) * (1 if intent.side == "SELL" else -1)
-    if held < min(intent.quantity, desk.executed(parent.order_ref)) - DUST:
+    if held < protected(desk, intent) - DUST:
         return Fate("EXPIRED", "the position that it would protect is gone")
     return Fate("alone")
+
+
+def protected(desk: Desk, child: Intent) -> float:
+    """Units that a child may close: what its parent has filled, and no more than was intended."""
+    return min(child.quantity, desk.executed(child.parent_ref or ""))
 
 
 def _ending(desk: Desk, intent: Intent, fate: Fate) -> Note:
@@ -143,7 +148,7 @@ def _send_again(
     if any(desk.view.absences[ref].confirmed == desk.view.connection for ref in refs):
         return [Reconnect(refs)]
     ids = {one.order_ref: number for one in unit if (number := desk.of(one.order_ref).order_id) is not None}
-    alone = frozenset(ref for ref in refs if fates[ref].end == "alone")
+    alone = {one.order_ref: protected(desk, one) for one in again if fates[one.order_ref].end == "alone"}
     return [send(again, ids, alone=alone, held=_held(desk, unit, again), again=True)]
 
 

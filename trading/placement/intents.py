@@ -161,7 +161,6 @@ def changed(target: Intent, change: Intent) -> Intent:
         target,
         limit_price=change.limit_price if change.limit_price is not None else target.limit_price,
         stop_price=change.stop_price if change.stop_price is not None else target.stop_price,
-        quantity=change.quantity or target.quantity,
         purpose=change.purpose,
     )
 

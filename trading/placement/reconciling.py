@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from trading.placement.desk import Desk, Ledger, PlacingPolicy, send
-from trading.placement.doubting import resolve
+from trading.placement.doubting import protected, resolve
 from trading.placement.executions import unrecorded
 from trading.placement.intents import DUST, Intent, Standing, units
 from trading.placement.observing import in_doubt, observe
@@ -108,14 +108,14 @@ def _place(  # noqa: PLR0911 - a list of cases
     if looked_for:
         return [Wait(refs, "an order sent before is being looked for")]
     parent = unit[0]
-    alone: frozenset[str] = frozenset()
+    alone: dict[str, float] = {}
     if parent not in new and new[0].parent_ref == parent.order_ref:
         if desk.ended(parent.order_ref) and desk.executed(parent.order_ref) <= DUST:
             return [_never(one, "EXPIRED", "its parent has ended without a fill") for one in new]
         if not desk.found(parent.order_ref).live and desk.executed(parent.order_ref) <= DUST:
             return [Wait(refs, "its parent is being looked for")]
         if not desk.found(parent.order_ref).live:
-            alone = frozenset(refs)
+            alone = {one.order_ref: protected(desk, one) for one in new}
     verdict = desk.may_send(new)
     if verdict.outcome == "wait":
         return [Wait(refs, verdict.reason, blocked=True)]

@@ -70,7 +70,10 @@ def _modify(  # noqa: PLR0911 - a list of cases
         return [Note(ref, "EXPIRED", "its time has passed")]
     if desk.policy.blocked:
         return [Wait((ref,), desk.policy.blocked, blocked=True)]
-    return _ask(desk, intent, order, lambda number: Change(ref, target_ref, number))
+    parent_id = order.parent_id or None
+    return _ask(
+        desk, intent, order, lambda number: Change(ref, target_ref, number, order.quantity, parent_id)
+    )
 
 
 def equal(wanted: Intent, order: BrokerOrder, tick: float) -> bool:

@@ -42,12 +42,16 @@ class Part(NamedTuple):
         Order id of the parent it waits for; None: it stands alone.
     transmit : bool
         Whether the broker lets the unit go with it.
+    quantity : float, optional
+        Units, where they are fewer than intended: a child that goes alone protects what its parent has
+        filled and no more.
     """
 
     order_ref: str
     order_id: int
     parent_id: int | None
     transmit: bool
+    quantity: float | None = None
 
 
 class Send(NamedTuple):
@@ -58,11 +62,16 @@ class Send(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Send a working order with the prices of a modify."""
+    """Send a working order with the prices of a modify, and all else as the broker has it now.
+
+    ``quantity`` is what the broker works: a group may have taken from it.
+    """
 
     order_ref: str
     target_ref: str
     order_id: int
+    quantity: float
+    parent_id: int | None = None
 
 
 class Cancel(NamedTuple):

@@ -34,6 +34,7 @@ class BrokerOrder:
     limit_price: float | None = None
     stop_price: float | None = None
     text: str = ""
+    parent_id: int = 0
 
 
 class Notice(NamedTuple):

@@ -343,9 +343,20 @@ def test_a_missing_stop_goes_alone_only_to_protect_what_is_held(held: float, out
     }
     steps = decide((BUY, STOP), known, looked((BUY, STOP), known, fresh=True, **told))
     if outcome == "Send":
-        assert steps[-1] == Send((Part("S", 6, None, True),), again=True)
+        assert steps[-1] == Send((Part("S", 6, None, True, 10.0),), again=True)
     else:
         assert notes(steps)["S"] == outcome
+
+
+def test_a_stop_that_goes_alone_closes_no_more_than_was_filled() -> None:
+    known = sent("E", "S")
+    told = {
+        "completed": (at_broker(status="Cancelled", filled=4.0),),
+        "executions": (execution(4.0),),
+        "positions": {"AAPL": 4.0},
+    }
+    seen = looked((BUY, STOP), known, fresh=True, **told)
+    assert decide((BUY, STOP), known, seen)[-1] == Send((Part("S", 6, None, True, 4.0),), again=True)
 
 
 def test_a_missing_stop_of_a_working_entry_goes_with_it() -> None:
@@ -403,7 +414,7 @@ def test_a_modify_is_sent_until_the_broker_shows_it() -> None:
     known = sent("S")
     working = at_broker("S", side="SELL", stop_price=92.0)
     steps = decide([alone, MODIFY], known, view(open=(working,)))
-    assert [step for step in steps if isinstance(step, Change)] == [Change("M", "S", 5)]
+    assert [step for step in steps if isinstance(step, Change)] == [Change("M", "S", 5, 10.0)]
     there = view(open=(replace(working, stop_price=95.0),))
     assert notes(decide([alone, MODIFY], known, there))["M"] == "ACKED"
     assert not any(

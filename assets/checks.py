@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.family import Family
 from delta import Lake, read, violations
-from delta.contracts import Bars, Books, Fills, OrderEvents, Orders, Portfolio, Quarantine
+from delta.contracts import Bars, Books, CorporateActions, Fills, OrderEvents, Orders, Portfolio, Quarantine
 from resources.calendar import sessions
 from resources.desk import DeskResource
 from trading.book import BookConfig
@@ -49,7 +49,7 @@ def _check(key: dg.AssetKey, name: str, found: Found, *, blocking: bool = False)
 def bars_are_in_order(lake: Lake) -> dg.AssetCheckResult:
     """The newest bars fulfil the contract of their table, and none was known before it had closed."""
     newest_ingest = read(lake, Bars, columns=["known_at"]).select(pl.col("known_at").max()).collect().item()
-    bars = read(lake, Bars, where=pl.col("known_at") == newest_ingest).collect()
+    bars = read(lake, Bars, where=pl.col("known_at").eq_missing(pl.lit(newest_ingest))).collect()
     broken = violations(Bars, bars)
     early = bars.filter(pl.col("known_at") < pl.col("closes_at")).height
     return dg.AssetCheckResult(
@@ -85,21 +85,21 @@ def money_adds_up(lake: Lake) -> dg.AssetCheckResult:
 def no_session_is_missing(lake: Lake) -> dg.AssetCheckResult:
     """Between the first and the last session of a book, every session of its calendar was decided."""
     rows = read(lake, Portfolio, columns=["book", "session"]).collect()
-    calendars = _calendars(lake)
+    books = _configurations(lake)
     gaps = []
     for (book,), days in rows.group_by("book"):
         first, last = days["session"].min(), days["session"].max()
-        expected = set(sessions(calendars[str(book)], first, last)["session"])  # type: ignore[arg-type]
+        expected = set(sessions(books[str(book)].calendar, first, last)["session"])  # type: ignore[arg-type]
         missing = sorted(expected - set(days["session"]))
         gaps += [f"{book}: {len(missing)} sessions, the first {missing[0]}"] if missing else []
     return dg.AssetCheckResult(passed=not gaps, metadata={"missing": gaps})
 
 
-def _calendars(lake: Lake) -> dict[str, str]:
-    """Trading calendar of every book, by its newest configuration."""
+def _configurations(lake: Lake) -> dict[str, BookConfig]:
+    """Newest configuration of every book."""
     books = read(lake, Books, columns=["book", "config", "known_at"]).sort("known_at").collect()
     return {
-        book: BookConfig.model_validate_json(config).calendar
+        book: BookConfig.model_validate_json(config)
         for book, config in books.select("book", "config").iter_rows()
     }
 
@@ -134,12 +134,27 @@ def fills_have_approved_orders(lake: Lake) -> dg.AssetCheckResult:
 
 
 def executed_within_the_order(lake: Lake) -> dg.AssetCheckResult:
-    """No order was executed beyond its quantity (a split of the instrument multiplies it)."""
-    newest_event = newest(
-        read(lake, OrderEvents).with_columns(known_at=pl.col("at")).sort("sequence").collect(),
-        ("book", "order_ref"),
+    """No order was executed beyond its quantity; a split of the instrument multiplies what is left of it."""
+    orders = read(lake, Orders, where=pl.col("intent") == "submit").select(
+        "book", "order_ref", "symbol", pl.col("session").alias("decided"), asked="quantity"
     )
-    over = newest_event.filter(pl.col("remaining") < 0)
-    return dg.AssetCheckResult(
-        passed=over.is_empty(), metadata={"orders": over["order_ref"].head(20).to_list()}
+    fills = read(lake, Fills).join(orders, on=["book", "order_ref", "symbol"]).collect()
+    splits = read(lake, CorporateActions, where=pl.col("action") == "split").collect()
+    splits = newest(splits, CorporateActions.key[:-1]).select("symbol", "ex_date", ratio="value")
+    raw = [name for name, book in _configurations(lake).items() if book.prices == "raw"]
+    applied = (
+        fills.join(splits, on="symbol")
+        .filter(pl.col("book").is_in(raw), pl.col("ex_date") > pl.col("decided"))
+        .filter(pl.col("ex_date") <= pl.col("session"))
+        .group_by("book", "execution_id")
+        .agg(pl.col("ratio").product())
     )
+    executed = (
+        fills.join(applied, on=["book", "execution_id"], how="left")
+        .group_by("book", "order_ref", "asked")
+        .agg(done=(pl.col("quantity") / pl.col("ratio").fill_null(1.0)).sum())
+    )
+    over = executed.filter(pl.col("done") > pl.col("asked") * (1.0 + 1e-9))
+    working = read(lake, OrderEvents, where=pl.col("remaining") < 0, columns=["order_ref"]).collect()
+    found = sorted({*over["order_ref"], *working["order_ref"]})
+    return dg.AssetCheckResult(passed=not found, metadata={"orders": found[:20]})

@@ -19,8 +19,8 @@ from assets.inputs import (
     session_times,
 )
 from assets.research import strategies
-from assets.stage import BACKFILL, SESSION, Stage, frame_of
-from delta import Commit, ContractError, Lake, Pins, pin, read
+from assets.stage import BACKFILL, RESEARCH, SESSION, Stage, frame_of
+from delta import Commit, ContractError, Lake, Pins, pin, read, run_of
 from delta.contracts import (
     Books,
     BrokerSnapshots,
@@ -87,6 +87,7 @@ def walk(
         return {}
     stage = Stage(lake, run_id, SESSION if scheduled else BACKFILL, pin(lake, READS), book)
     refuse_traded(stage.pins, book, *window)
+    refuse_other_research(lake, book, window[1])
     state = opening_state(stage.pins, book, window[0])
     unplaced = unplaced_orders(stage.pins, book, state) if scheduled else frozenset()
     source = broker_record(stage.pins, book, state, *window) if scheduled else None
@@ -223,6 +224,17 @@ def opening_state(pins: Pins, book: BookConfig, first: date) -> BookState:
             f"run it first: desk run --book {book.name} --session {before}, or backfill from {book.start}"
         )
     return from_json(rows["state"][0])
+
+
+def refuse_other_research(lake: Lake, book: BookConfig, session: date) -> None:
+    """Refuse to decide on signals that were made with another configuration of the book, or on none."""
+    made = run_of(lake, step=RESEARCH, book=book.name, session=session)
+    if made is None or made.config_hash != config_hash(book):
+        what = f"was researched with configuration {made.config_hash}" if made else "has not been researched"
+        raise RefusedError(
+            f"book {book.name}: session {session} {what}, its configuration is {config_hash(book)}; run its "
+            "signals first, then this"
+        )
 
 
 def remember_book(lake: Lake, book: BookConfig, run_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -68,14 +68,15 @@ def explain(lake: Lake, order_ref: str) -> Explanation:
     order = _order(pins.read(Orders), order_ref)
     ref, book, session = order["order_ref"], order["book"], order["session"]
     decision = _newest(lake, book, session, (BACKFILL, SESSION))
-    research = _newest(lake, book, session, (RESEARCH,))
+    research = _newest(lake, book, session, (RESEARCH,), decision.known_at if decision else None)
+    seen = decision.pins(lake) if decision else pins
     here = (pl.col("book") == book) & (pl.col("session") == session) & (pl.col("symbol") == order["symbol"])
     of_strategy = here & (pl.col("strategy") == order["strategy"])
-    signals = pins.read(Signals, where=of_strategy).collect().to_dicts()
+    signals = seen.read(Signals, where=of_strategy).collect().to_dicts()
     signal = next(
         (row for row in signals if row["reason"] == order["reason"]), signals[0] if signals else None
     )
-    candidates = pins.read(Candidates, where=of_strategy).collect().to_dicts()
+    candidates = seen.read(Candidates, where=of_strategy).collect().to_dicts()
     mine = (pl.col("book") == book) & (pl.col("order_ref") == ref)
     return Explanation(
         order=order,
@@ -131,8 +132,11 @@ def _bars(lake: Lake, symbol: str, session: date, research: RunRecord | None) ->
     return rows.tail(BARS_SHOWN).to_dicts()
 
 
-def _newest(lake: Lake, book: str, session: date, steps: tuple[str, ...]) -> RunRecord | None:
-    found = [run_of(lake, step=step, book=book, session=session) for step in steps]
+def _newest(
+    lake: Lake, book: str, session: date, steps: tuple[str, ...], as_of: datetime | None = None
+) -> RunRecord | None:
+    """Newest of some steps that worked on a session, as the manifest was at a time."""
+    found = [run_of(lake, step=step, book=book, session=session, as_of=as_of) for step in steps]
     known = sorted((run for run in found if run is not None), key=lambda run: str(run.known_at))
     return known[-1] if known else None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from delta import Lake, open_lake, read
+from delta import Lake, Table, open_lake, pin, read
 from delta.contracts import Bars, CorporateActions, Instruments, Sessions
 from resources.gateway.market.prices import Hours, Tape
 
@@ -18,7 +18,9 @@ Rows = list[dict[str, Any]]
 
 
 def lake_tape(uri: str) -> tuple[Tape, Callable[[], Rows]]:
-    """Prices of a lake, and a function that reads its instruments.
+    """Prices of a lake, and a function that reads its instruments when there are other ones.
+
+    What was read is read again once a table has a new version.
 
     Parameters
     ----------
@@ -27,9 +29,26 @@ def lake_tape(uri: str) -> tuple[Tape, Callable[[], Rows]]:
     """
     lake = open_lake(uri)
     tape = Tape(
-        lambda symbols: bar_rows(lake, symbols), lambda: session_hours(lake), lambda: action_rows(lake)
+        lambda symbols: bar_rows(lake, symbols),
+        lambda: session_hours(lake),
+        lambda: action_rows(lake),
+        _news(lake, Bars, CorporateActions, Sessions),
     )
-    return tape, lambda: instrument_rows(lake)
+    listed = _news(lake, Instruments)
+    return tape, lambda: instrument_rows(lake) if listed() else []
+
+
+def _news(lake: Lake, *tables: type[Table]) -> Callable[[], bool]:
+    """Function that tells whether any of the tables has changed since it was last asked."""
+    seen: dict[str, int] = {}
+
+    def changed() -> bool:
+        versions = dict(pin(lake, tables).versions)
+        found = versions != seen
+        seen.update(versions)
+        return found
+
+    return changed
 
 
 def instrument_rows(lake: Lake) -> Rows:

@@ -55,6 +55,8 @@ class Tape:
         Opening times by session.
     actions : callable, optional
         Rows of the corporate actions table.
+    changed : callable, optional
+        Whether any of it has changed since the last call; else it is all asked for again.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Tape:
         loader: Callable[[Sequence[str]], Iterable[Mapping[str, Any]]] | None = None,
         hours: Callable[[], Mapping[date, Hours]] | None = None,
         actions: Callable[[], Iterable[Mapping[str, Any]]] | None = None,
+        changed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._loader = loader
         self._hours_loader = hours
@@ -69,11 +72,14 @@ class Tape:
         self._loaded: set[str] = set()
         self._hours: dict[date, Hours] = {}
         self._actions_loader = actions
+        self._changed = changed
         self._actions: list[Mapping[str, Any]] = []
         self.refresh()
 
     def refresh(self) -> None:
         """Ask the loader again for what is needed from now on: the lake may have more."""
+        if not self._changed():
+            return
         self._loaded.clear()
         if self._hours_loader is not None:
             self._hours.update(self._hours_loader())

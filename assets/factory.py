@@ -13,6 +13,7 @@ from pydantic import Field
 from assets.alerts import raise_alerts
 from assets.desk import walk
 from assets.family import Family, asked_range, commit_metadata, table_spec
+from assets.following import follow_broker
 from assets.inputs import MARKET_READS, RefusedError, clipped
 from assets.market_data import TABLES as MARKET_TABLES
 from assets.market_data import update_market, wanted
@@ -169,6 +170,8 @@ def desk_assets(family: Family) -> dg.AssetsDefinition:
         for book, first, last in asked_books(context, family, desk):
             context.log.info(f"deciding {book.name}, {first} to {last}")
             require_mode(book, family)
+            if family.scheduled:
+                follow_broker(desk.lake(), desk.config(), book, last, context.run.run_id, desk.now())
             written.update(
                 walk(desk.lake(), book, first, last, context.run.run_id, scheduled=family.scheduled)
             )

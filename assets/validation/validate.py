@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.desk import policy, walk
-from assets.inputs import MARKET_READS, RefusedError, read_market, session_times
+from assets.inputs import MARKET_READS, MarketFrames, RefusedError, read_market, session_times
 from assets.research import research, research_frames
 from assets.validation.comparison import (
     Frames,
@@ -109,21 +109,9 @@ def validate(
         Told each session that has gone through the gateway.
     """
     trial = traded_book(book, days[0], days[-1])
-    market = read_market(pin(lake, MARKET_READS), trial, days[-1])
-    found = research_frames(trial, market, days[0], days[-1])
-    inputs = Inputs(
-        signals_by_session(found["signals"], found["candidates"]),
-        candidates_by_session(found["candidates"]),
-        {
-            row["session"]: Regime(row["regime"], row["size_multiplier"], row["max_positions"])
-            for row in found["regimes"].iter_rows(named=True)
-        },
-    )
+    market, inputs = _researched(lake, trial, days)
     began = time.monotonic()
-    times = session_times(trial.calendar, days[0], days[-1])
-    window = price_window(market.history, times, trial, market.actions, market.instruments)
-    state = new_state(trial.capital, trial.currency)
-    made = simulate(state, window, inputs, policy(trial), config_hash=config_hash(trial)).frames()
+    made = _backfilled(trial, market, inputs, days)
     ours = {**decided_frames(made), "order_states": order_states(made["order_events"])}
     ours["account"] = expected_account(ours, trial.currency)
     between = time.monotonic()
@@ -138,6 +126,32 @@ def validate(
         finally:
             process.stop(gateway)
     return _validation(trial, days, ours, theirs, between - began, time.monotonic() - between)
+
+
+def backfill_frames(lake: Lake, book: BookConfig, days: list[date]) -> dict[str, pl.DataFrame]:
+    """Rows of the backfill that :func:`validate` compares with, by table."""
+    trial = traded_book(book, days[0], days[-1])
+    return dict(_backfilled(trial, *_researched(lake, trial, days), days))
+
+
+def _researched(lake: Lake, book: BookConfig, days: list[date]) -> tuple[MarketFrames, Inputs]:
+    """Prices up to the last session, and the research of all of them."""
+    market = read_market(pin(lake, MARKET_READS), book, days[-1])
+    found = research_frames(book, market, days[0], days[-1])
+    regimes = {
+        row["session"]: Regime(row["regime"], row["size_multiplier"], row["max_positions"])
+        for row in found["regimes"].iter_rows(named=True)
+    }
+    signals = signals_by_session(found["signals"], found["candidates"])
+    return market, Inputs(signals, candidates_by_session(found["candidates"]), regimes)
+
+
+def _backfilled(book: BookConfig, market: MarketFrames, inputs: Inputs, days: list[date]) -> Frames:
+    """All sessions in one walk with simulated fills."""
+    times = session_times(book.calendar, days[0], days[-1])
+    window = price_window(market.history, times, book, market.actions, market.instruments)
+    state = new_state(book.capital, book.currency)
+    return simulate(state, window, inputs, policy(book), config_hash=config_hash(book)).frames()
 
 
 def validate_in_lakes(

@@ -410,7 +410,8 @@ class Trial:
             known = standing.get(ref)
             state = known.state if known else "PLANNED"
             self.result.states[state] += 1
-            held_back = (self.journal.halt or self.waiting) and state in {"PLANNED", "UNKNOWN"}
+            resting = state in {"PLANNED", "UNKNOWN"} or intent.kind != "submit"
+            held_back = resting and bool(self.journal.halt or self.waiting)
             if state not in KNOWN and not held_back:
                 self.result.blame(f"order {ref} ends as {state}")
             if intent.kind != "submit" or known is None:

@@ -55,6 +55,9 @@ class MarketConfig(dg.Config):
     refetch: bool = Field(
         default=False, description="Fetch known sessions again and write what changed as corrections."
     )
+    repair: bool = Field(
+        default=False, description="Put faults right that have one right answer, and flag the bars."
+    )
 
 
 def market_assets() -> dg.AssetsDefinition:
@@ -82,6 +85,7 @@ def market_assets() -> dg.AssetsDefinition:
             run_id=context.run.run_id,
             source=config.source,
             refetch=config.refetch,
+            repair=config.repair,
         )
         context.log.info(update.summary() or "no book asks for market data")
         for problem in update.problems():

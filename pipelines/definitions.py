@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.checks import asset_checks
 from assets.factory import alert_assets, desk_assets, market_assets, report_assets, research_assets
+from assets.observed import observation_assets
 from pipelines.jobs import JOBS
 from pipelines.partitions import DESK, FAMILIES
 from pipelines.schedules import SCHEDULES
@@ -15,6 +16,7 @@ STAGES = (research_assets, desk_assets, report_assets)
 defs = dg.Definitions(
     assets=[
         market_assets(),
+        *observation_assets(),
         *(stage(family) for family in FAMILIES for stage in STAGES),
         alert_assets(DESK),
     ],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli import context
+from pipelines.cli import context, market
 from pipelines.cli.exits import Exit, InputError, MissingError
 from pipelines.cli.forms import AsJson, Form, Rows, print_frame_as
 from pipelines.cli.noise import native_noise_hidden
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from resources.providers.base import Request
 
 app = typer.Typer(help="Fetch, list and check market data.", no_args_is_help=True)
+app.add_typer(market.app)
 
 FIRST = date(1990, 1, 1)
 """First day asked for where neither a book nor an option gives one."""

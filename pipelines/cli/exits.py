@@ -71,6 +71,7 @@ _CODES = {
     "MissingDataError": Exit.MISSING,
     "NoData": Exit.MISSING,
     "UnknownSymbol": Exit.MISSING,
+    "UniverseError": Exit.MISSING,
     "RefusedError": Exit.REFUSED,
     "GatewayError": Exit.REFUSED,
     "EveningError": Exit.REFUSED,

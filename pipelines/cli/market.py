@@ -1,0 +1,260 @@
+"""Further commands of ``desk data``: adjusted series, actions, option chains, rates, order books, members."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli import context
+from pipelines.cli.exits import Exit, InputError, MissingError
+from pipelines.cli.forms import AsJson, Form, Rows, print_frame_as
+
+if TYPE_CHECKING:
+    from assets.observations import ObservationUpdate, Observing
+
+app = typer.Typer()
+
+BACK = timedelta(days=30)
+"""Days of rates asked for when no first day is named."""
+
+First = Annotated[str | None, typer.Option("--from", help="First day, such as 2010-01-01.")]
+Last = Annotated[str | None, typer.Option("--to", help="Last day; today when left out.")]
+Source = Annotated[str, typer.Option("--source", help="Provider to ask instead of the usual one.")]
+
+
+@app.command()
+def adjusted(
+    symbol: Annotated[str, typer.Argument(help="Symbol, or a ticker it had on that date.")],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Prices in shares of this day; today when left out.")
+    ] = None,
+    known: Annotated[
+        str | None, typer.Option("--known", help="Only what the desk knew at this time.")
+    ] = None,
+    kind: Annotated[str, typer.Option(help="total_return or split.")] = "total_return",
+    first: First = None,
+    form: Annotated[Form, typer.Option("--as", help="How to print the rows.")] = Form.TABLE,
+    as_json: AsJson = False,
+    rows: Rows = 100,
+) -> None:
+    """Show bars adjusted for the splits, dividends and spin-offs up to a day, and for none after it."""
+    import polars as pl
+
+    from assets.series import adjusted_series
+    from pipelines.cli.times import instant
+
+    if kind not in {"total_return", "split"}:
+        raise InputError(f"--kind {kind!r}: choose total_return or split")
+    day = _day(as_of, datetime.now(UTC).date())
+    at = instant(known) if known else None
+    found, series = adjusted_series(context.lake(), symbol, day, kind=kind, known=at)
+    if first:
+        series = series.filter(pl.col("session") >= _day(first, day))
+    if series.is_empty():
+        raise MissingError(f"the lake has no 1d bars of {found} up to {day}")
+    print_frame_as(series, Form.JSON if as_json else form, rows)
+
+
+@app.command()
+def actions(
+    symbols: Annotated[list[str] | None, typer.Argument(help="Symbols; all when left out.")] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", help="CSV with symbol, ex_date, action, value, new_symbol."),
+    ] = None,
+    known: Annotated[
+        str | None, typer.Option("--known", help="Only what the desk knew at this time.")
+    ] = None,
+    as_json: AsJson = False,
+    rows: Rows = 100,
+) -> None:
+    """Show corporate actions, or record some that no provider tells, such as spin-offs."""
+    import polars as pl
+
+    from assets.observations import record_actions
+    from delta import read
+    from delta.contracts import CorporateActions
+    from pipelines.cli.times import instant
+    from trading.history import newest
+
+    if record is not None:
+        try:
+            told = pl.read_csv(record, try_parse_dates=True)
+            update = record_actions(_observing(), told)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise InputError(f"{record}: {str(error).splitlines()[0]}") from None
+        _tell(update, as_json)
+        return
+    where = pl.col("symbol").is_in(symbols) if symbols else None
+    frame = newest(
+        read(context.lake(), CorporateActions, where=where).collect(),
+        CorporateActions.key[:-1],
+        instant(known) if known else None,
+    )
+    print_frame_as(frame.sort("symbol", "ex_date", "action"), Form.JSON if as_json else Form.TABLE, rows)
+
+
+@app.command()
+def chain(
+    underlyings: Annotated[list[str], typer.Argument(help="Stocks, funds, indices or coins.")],
+    expiries: Annotated[list[str] | None, typer.Option("--expiry", help="Only this expiry.")] = None,
+    lowest: Annotated[float | None, typer.Option("--lowest", help="Lowest strike.")] = None,
+    highest: Annotated[float | None, typer.Option("--highest", help="Highest strike.")] = None,
+    source: Source = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write the quotes and greeks of option chains as they are now into the lake."""
+    from assets.observations import update_chains
+
+    days = [_day(text, date.min) for text in expiries] if expiries else None
+    bounded = lowest is not None or highest is not None
+    strikes = (lowest or 0.0, float("inf") if highest is None else highest) if bounded else None
+    _tell(update_chains(_observing(), underlyings, source=source, expiries=days, strikes=strikes), as_json)
+
+
+@app.command()
+def rates(
+    series: Annotated[
+        list[str] | None, typer.Argument(help="Series such as DGS10, VIXCLS or BTC_DVOL.")
+    ] = None,
+    first: First = None,
+    last: Last = None,
+    source: Source = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write interest rates and volatility indices into the lake."""
+    from assets.observations import update_rates
+
+    end = _day(last, datetime.now(UTC).date())
+    begin = _day(first, end - BACK)
+    _tell(update_rates(_observing(), series or (), begin, end, source=source), as_json)
+
+
+@app.command()
+def depth(
+    symbols: Annotated[list[str] | None, typer.Argument(help="Instruments.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Option("--file", help="File of order books; several in the order of time.")
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", help="Time of a file that tells none.")] = None,
+    calendar: Annotated[str, typer.Option(help="Calendar of the instruments of a file.")] = "24/7",
+    source: Source = "binance",
+    measures: Annotated[
+        bool, typer.Option("--measures", help="Show the measures of the books that the lake has.")
+    ] = False,
+    lot: Annotated[float, typer.Option(help="Units of one lot.")] = 1.0,
+    as_json: AsJson = False,
+    rows: Rows = 20,
+) -> None:
+    """Write order books into the lake, from files or as they are now, or show their measures."""
+    import polars as pl
+
+    from assets.observations import update_depth
+    from delta import read
+    from delta.contracts import Depth
+    from pipelines.cli.times import instant
+    from trading.history import newest
+    from trading.liquidity import liquidity
+
+    if measures:
+        where = pl.col("symbol").is_in(symbols) if symbols else None
+        books = newest(read(context.lake(), Depth, where=where).collect(), Depth.key[:-1])
+        if books.is_empty():
+            raise MissingError("the lake has no order books of them; desk data depth --file writes some")
+        print_frame_as(liquidity(books, lot=lot), Form.JSON if as_json else Form.TABLE, rows)
+        return
+    if not symbols and not files:
+        raise InputError("name instruments, or give --file")
+    quoted_at = instant(at) if at else None
+    _tell(
+        update_depth(
+            _observing(),
+            symbols or (),
+            source=source,
+            files=files or (),
+            quoted_at=quoted_at,
+            calendar=calendar,
+        ),
+        as_json,
+    )
+
+
+@app.command()
+def members(
+    universes: Annotated[list[str], typer.Argument(help="Indices or funds, such as SPY.")],
+    first: First = None,
+    last: Last = None,
+    source: Source = "lean",
+    on: Annotated[str | None, typer.Option("--on", help="Show the members known for a day instead.")] = None,
+    as_json: AsJson = False,
+    rows: Rows = 0,
+) -> None:
+    """Write lists of constituents into the lake, or show who was a member on a day."""
+    import polars as pl
+
+    from assets.observations import update_members
+    from delta import read
+    from delta.contracts import Memberships
+    from trading.history import newest
+    from trading.universe import members as members_on
+
+    today = datetime.now(UTC).date()
+    if on is None:
+        begin, end = _day(first, date(1990, 1, 1)), _day(last, today)
+        _tell(update_members(_observing(), universes, begin, end, source=source), as_json)
+        return
+    lists = newest(read(context.lake(), Memberships).collect(), Memberships.key[:-1])
+    day = _day(on, today)
+    found = [(name, symbol) for name in universes for symbol in members_on(lists, name.upper(), day)]
+    if not found:
+        raise MissingError(f"the lake knows no members of {', '.join(universes)} on {day}")
+    frame = pl.DataFrame(found, schema=["universe", "symbol"], orient="row")
+    print_frame_as(frame, Form.JSON if as_json else Form.TABLE, rows)
+
+
+@app.command()
+def caps(
+    symbols: Annotated[list[str], typer.Argument(help="Symbols that the lake knows.")],
+    first: First = None,
+    last: Last = None,
+    source: Source = "tiingo",
+    as_json: AsJson = False,
+) -> None:
+    """Write the market capitalisation of symbols by month into the lake."""
+    from assets.observations import update_capitalisation
+
+    begin, end = _day(first, date(1990, 1, 1)), _day(last, datetime.now(UTC).date())
+    _tell(update_capitalisation(_observing(), symbols, begin, end, source=source), as_json)
+
+
+def _observing() -> Observing:
+    from assets.observations import Observing
+
+    now = datetime.now(UTC)
+    return Observing(context.lake(create=True), context.desk(), now, f"desk-data-{now:%Y%m%dT%H%M%S.%fZ}")
+
+
+def _tell(update: ObservationUpdate, as_json: bool) -> None:
+    """Counts, and a line for every name that was not served; exit code 1 when there was one."""
+    from pipelines.cli.output import note, print_json
+
+    result = update.result
+    if as_json:
+        counts = {name: getattr(result, name) for name in ("table", "new", "corrected", "unchanged")}
+        versions = {name: commit.version for name, commit in update.commits.items()}
+        print_json({**counts, "problems": update.problems(), "versions": versions})
+    else:
+        typer.echo(result.summary())
+    for problem in update.problems():
+        note(f"desk: {problem}")
+    if update.problems():
+        raise typer.Exit(Exit.FAILED)
+
+
+def _day(text: str | None, default: date) -> date:
+    from pipelines.cli.times import day
+
+    return day(text) if text else default

@@ -1,0 +1,126 @@
+"""``desk data`` beyond bars, through the program's entry point."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import polars as pl
+import pytest
+
+from pipelines.cli.main import run
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, capsys):
+    """Run a command in an empty folder; gives exit code, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DESK_LAKE", str(tmp_path / "lake"))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(["data", *arguments])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def stocked(desk):
+    code, _, error = desk("ingest", "AAPL", "--from", "2004-12-01", "--to", "2005-04-29")
+    assert (code, error) == (0, "")
+    return desk
+
+
+def series(answer: tuple[int, str, str]) -> dict[str, float]:
+    code, out, error = answer
+    assert (code, error) == (0, "")
+    return {row["session"]: row["close"] for row in json.loads(out)}
+
+
+def test_a_series_is_in_shares_of_the_day_asked_for(stocked):
+    before = series(stocked("adjusted", "AAPL", "--as-of", "2005-02-25", "--json"))
+    after = series(stocked("adjusted", "AAPL", "--as-of", "2005-02-28", "--json"))
+    assert max(before) == "2005-02-25"
+    assert max(after) == "2005-02-28"
+    assert all(before[day] == pytest.approx(2 * after[day]) for day in before)
+    raw = series(
+        stocked(
+            "adjusted", "AAPL", "--as-of", "2005-02-28", "--kind", "split", "--from", "2005-02-28", "--json"
+        )
+    )
+    assert list(raw) == ["2005-02-28"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("adjusted", "XYZ"), 4, "XYZ: no instrument of that name"),
+        (("adjusted", "AAPL", "--kind", "half"), 3, "choose total_return or split"),
+        (("adjusted", "AAPL", "--as-of", "2004-01-02"), 4, "no 1d bars of AAPL up to 2004-01-02"),
+        (("chain", "AAPL", "--source", "sample"), 3, "it serves no chain; choose cboe or deribit"),
+        (("depth",), 3, "name instruments, or give --file"),
+        (("depth", "BTCUSDT", "--measures"), 4, "no order books"),
+        (("members", "SPY", "--on", "2020-12-01"), 4, "knows no members of SPY on 2020-12-01"),
+        (("actions", "--record", "none.csv"), 3, "none.csv"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_its_code(stocked, arguments, code, words):
+    found, out, error = stocked(*arguments)
+    assert (found, out) == (code, "")
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_actions_told_by_a_person_are_shown_with_the_others(stocked, tmp_path):
+    (tmp_path / "told.csv").write_text(
+        "symbol,ex_date,action,value,new_symbol\nAAPL,2005-03-01,spin_off,0.1,NEWCO\nAAPL,2005-03-02,rename,,AAPQ\n"
+    )
+    code, out, _ = stocked("actions", "--record", "told.csv")
+    assert (code, out) == (0, "corporate_actions: 2 new, 0 corrected, 0 unchanged rows\n")
+    _, out, _ = stocked("actions", "AAPL", "--json")
+    assert [(row["ex_date"], row["action"], row["source"]) for row in json.loads(out)] == [
+        ("2005-02-28", "split", "sample"),
+        ("2005-03-01", "spin_off", "person"),
+        ("2005-03-02", "rename", "person"),
+    ]
+
+
+def test_order_books_of_a_file_are_written_and_measured(desk, shared_data):
+    file = shared_data / "providers/binance/http_spot_market_depth.json"
+    code, out, _ = desk("depth", "BTCUSDT", "--file", str(file), "--at", "2021-10-22T12:00:00", "--json")
+    assert (code, json.loads(out)["new"]) == (0, 20)
+    code, out, _ = desk("depth", "--measures", "--lot", "0.01", "--json")
+    assert code == 0
+    assert json.loads(out)[0]["liquidity"] in {"high", "medium", "fair", "low"}
+    assert json.loads(out)[0]["spread"] == pytest.approx(0.01 / 60650.005)
+
+
+def test_check_repairs_on_request_and_says_what(desk, stocked, tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    _, out, _ = desk("fetch", "IBM", "--from", "2004-12-01", "--to", "2005-04-29", "--json")
+    bars = pl.DataFrame(json.loads(out)).select(
+        date=pl.col("session").str.to_date(),
+        **{n: pl.col(n) for n in ("open", "high", "low", "close", "volume")},
+    )
+    early = pl.col("date") < date(2005, 3, 1)
+    halved = bars.with_columns(
+        pl.when(early).then(pl.col(n) / 2).otherwise(n).alias(n) for n in ("open", "high", "low", "close")
+    )
+    halved.with_columns(
+        split=pl.when(pl.col("date") == date(2005, 3, 1)).then(2.0).otherwise(1.0)
+    ).write_parquet(folder / "IBM.parquet")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/desk.toml").write_text('[providers.files]\nfolder = "files"\n')
+    code, _, error = desk("ingest", "IBM", "--from", "2004-12-01", "--to", "2005-04-29", "--source", "files")
+    assert (code, error) == (0, "")
+    code, out, _ = desk("check", "IBM", "--json")
+    assert code == 0
+    assert [row["session"] for row in json.loads(out)["warnings"] if row["rule"] == "jump"] == ["2005-03-01"]
+    code, out, _ = desk("check", "IBM", "--repair", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert len(told["repairs"]) == halved.filter(early).height
+    assert "2005-03-01" not in [row["session"] for row in told["warnings"] if row["rule"] == "jump"]

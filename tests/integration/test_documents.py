@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -19,17 +21,19 @@ DOCUMENTS = (
     "README.md",
     "docs/user_guide.md",
     "docs/decision.md",
+    "docs/operations.md",
     "docs/reference.md",
     "docs/configuration.md",
 )
-ELSEWHERE = ("desk ui", "desk demo", "desk init")
-"""Commands that run until they are stopped, and those that the folder is made with."""
+ELSEWHERE = ("desk ui", "desk demo", "desk init", "desk gateway stop")
+"""Commands that run until they are stopped, and those that the folder is made and left with."""
 
 
 def blocks(document: str, language: str) -> list[str]:
     """Fenced blocks of a language; the empty one is a list of commands."""
     text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    fences = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    return [dedent(content) for name, content in fences if name == language]
 
 
 def commands(document: str) -> list[str]:
@@ -66,6 +70,42 @@ def test_commands_of_the_readme_run(folder: Path, command: str, capfd: pytest.Ca
 def test_commands_of_the_guide_run(folder: Path, command: str, capfd: pytest.CaptureFixture[str]) -> None:
     code = run(shlex.split(command)[1:])
     assert code == 0, capfd.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def operated(folder: Path) -> Iterator[Path]:
+    """The folder with the book of the page for operators, and a port of its own for the gateway."""
+    (folder / "config" / "books" / "at-gateway.toml").write_text(
+        blocks("docs/operations.md", "toml")[0], encoding="utf-8"
+    )
+    with socket.socket() as probe, pytest.MonkeyPatch.context() as patch:
+        probe.bind(("127.0.0.1", 0))
+        patch.setenv("DESK_BROKER__PORT", str(probe.getsockname()[1]))
+        probe.close()
+        yield folder
+        assert run(["gateway", "stop"]) == 0
+
+
+@pytest.mark.parametrize("command", commands("docs/operations.md"))
+def test_commands_for_operators_run(operated: Path, command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    code = run(shlex.split(command)[1:])
+    assert code == 0, capfd.readouterr().err
+
+
+def test_an_order_is_ended_by_hand_as_the_page_shows(operated: Path) -> None:
+    import polars as pl
+
+    from delta import open_lake, read
+    from delta.contracts import OrderEvents
+
+    where = pl.col("book") == "at-gateway"
+    before = read(open_lake("./lake"), OrderEvents, where=where).collect()
+    ref = before["order_ref"][0]
+    [code] = blocks("docs/operations.md", "python")
+    exec(compile(re.sub(r'ref = "\w+"', f'ref = "{ref}"', code), "operations", "exec"), {})
+    after = read(open_lake("./lake"), OrderEvents, where=where).collect()
+    [added] = after.join(before, on=["order_ref", "sequence"], how="anti").to_dicts()
+    assert (added["order_ref"], added["state"], added["run_id"]) == (ref, "EXPIRED", "by hand")
 
 
 def test_blocks_of_python_in_the_guide_run(folder: Path) -> None:

@@ -122,3 +122,18 @@ def test_a_sweep_is_asked_for_when_a_session_has_closed(
         assert run(evening, instance, asked[0])
     assert world.states() == {"D1E": "FILLED", "D1S": "FILLED", "D1T": "CANCELLED"}
     assert world.read(OrderEvents).height == before + 2
+
+
+def test_a_book_that_freezes_is_told_once(world: World, desk: DeskResource, gateway: RealGateway) -> None:
+    world.approve(entry("D1"))
+    with dg.instance_for_test() as instance:
+        [request] = tick(desk, instance)
+        assert run(desk, instance, request)
+        gateway.ask("split", symbol="AAPL", ratio=2)
+        told = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pipelines.placing.notify", lambda alerts, targets: told.extend(alerts))
+            for _ in range(2):
+                assert run(desk, instance, request)
+    assert [(alert.kind, alert.severity, alert.book) for alert in told] == [("error", "error", "paper")]
+    assert "20 at the broker" in told[0].message

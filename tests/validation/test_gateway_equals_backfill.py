@@ -50,6 +50,7 @@ def busy(sample: Market) -> tuple[BookConfig, dict[str, pl.DataFrame]]:
     return book, backfill_frames(sample.lake, book, YEAR)
 
 
+@pytest.mark.slow
 def test_a_year_with_a_split_and_dividends_held(
     sample: Market, busy: tuple[BookConfig, dict[str, pl.DataFrame]]
 ) -> None:
@@ -82,6 +83,7 @@ def test_orders_that_fill_in_parts_with_commissions(sample: Market) -> None:
     equal(validate(sample.lake, book, days))
 
 
+@pytest.mark.slow
 def test_two_splits_a_new_listing_and_a_regime(lean: Market) -> None:
     days = days_of(date(2014, 2, 3), date(2014, 6, 30))
     frames = backfill_frames(lean.lake, LEAN, days)

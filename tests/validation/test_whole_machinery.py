@@ -106,6 +106,7 @@ def machine(sample: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     process.stop(state)
 
 
+@pytest.mark.slow
 def test_five_sessions_through_the_whole_machinery_equal_a_backfill(
     machine: Machine, sample: Market, tmp_path: Path
 ) -> None:

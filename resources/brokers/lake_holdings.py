@@ -47,6 +47,8 @@ def expected_holdings(lake: Lake, account: str, book: str, now: datetime) -> Exp
     for totals, added in ((positions, moved), (cash, flows)):
         for name, amount in added.items():
             totals[name] = totals.get(name, 0.0) + amount
+    for currency, amount in _late_commissions(pins, books, executions).items():
+        cash[currency] = cash.get(currency, 0.0) - amount
     held = {symbol: quantity for symbol, quantity in positions.items() if abs(quantity) > 1e-9}
     return Expected(held, cash, cash_offset(pins, account))
 
@@ -64,6 +66,20 @@ def booked_executions(pins: Pins, books: Sequence[str]) -> set[str]:
     """Executions that the ledgers of books have."""
     rows = pins.read(Fills, where=pl.col("book").is_in(list(books)), columns=["execution_id"]).collect()
     return set(rows["execution_id"])
+
+
+def _late_commissions(
+    pins: Pins, books: Sequence[str], executions: Sequence[tuple[str, Report]]
+) -> dict[str, float]:
+    """What the broker has charged, by currency, that it told only after the execution was booked."""
+    rows = pins.read(Fills, where=pl.col("book").is_in(list(books)), columns=["execution_id", "commission"])
+    booked = dict(rows.collect().iter_rows())
+    late: dict[str, float] = {}
+    for _, report in executions:
+        if report.commission is not None and report.root in booked:
+            more = report.commission - booked[report.root]
+            late[report.currency] = late.get(report.currency, 0.0) + more
+    return late
 
 
 def cash_offset(pins: Pins, account: str) -> dict[str, float] | None:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from resources.brokers import crash
@@ -48,6 +48,9 @@ from trading.placement import (
 )
 
 log = logging.getLogger("desk.placing")
+
+COMMISSION_COMES = timedelta(days=2)
+"""Time within which a broker tells a commission; until then cash is not compared."""
 
 Decide = Callable[[Sequence[Intent], Ledger, View, datetime, PlacingPolicy], list[Step]]
 
@@ -414,7 +417,10 @@ class Placing:
         expected = self.journal.expected(self.broker.account)
         difference = ""
         if expected is not None:
-            pending = any(one.commission is None for one in newest(self._ledger.executions).values())
+            pending = any(
+                one.commission is None and view.at - one.executed_at < COMMISSION_COMES
+                for one in newest(self._ledger.executions).values()
+            )
             tolerance = self.policy.limits.cash_tolerance
             difference = compare(expected, view, tolerance, cash=not pending and bool(view.cash))
         if difference != self._difference:

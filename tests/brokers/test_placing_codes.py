@@ -7,10 +7,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from delta.contracts import Executions, OrderEvents
+from delta.contracts import Executions, Fills, OrderEvents
+from resources.brokers.lake_holdings import expected_holdings
 
 from .conftest import Gateway
-from .world import NOW, World, bracket, entry
+from .world import NOW, SESSION, World, bracket, entry
 
 LIMIT: dict[str, Any] = {"order_type": "limit", "limit_price": 95.0, "time_in_force": "gtc"}
 
@@ -105,6 +106,36 @@ def test_a_commission_that_comes_later_is_merged(world: World, gateway: Gateway)
     rows = world.read(Executions)
     assert sorted(rows["report"]) == ["commission", "execution"]
     assert rows["execution_id"].n_unique() == 1
+
+
+def test_a_commission_told_after_the_fill_was_booked_is_no_difference(world: World, gateway: Gateway) -> None:
+    world.approve(entry("D1"))
+    world.place()
+    [report] = [one for one in world.read(Executions).iter_rows(named=True) if one["report"] == "execution"]
+    fill = {
+        "book": "paper",
+        "session": SESSION,
+        "execution_id": report["execution_id"],
+        "order_ref": "D1",
+        "strategy": "momentum",
+        "symbol": "AAPL",
+        "purpose": "entry",
+        "side": "BUY",
+        "quantity": 10.0,
+        "price": 100.0,
+        "commission": -2.5,  # booked before the broker said that there was none
+        "slippage": 0.0,
+        "realised_pnl": 0.0,
+        "currency": "USD",
+        "executed_at": NOW,
+    }
+    world.write(Fills, pl.DataFrame([fill], schema=Fills.schema()))
+    expected = expected_holdings(world.lake, "SIM000001", "paper", NOW)
+    assert expected is not None
+    assert expected.cash == {"USD": 100_000.0 - 2.5}
+    assert expected.positions == {}, (
+        "what is booked is held by the portfolio, which has not been written here"
+    )
 
 
 def test_a_modify_reaches_the_broker_on_its_price_step(world: World, gateway: Gateway) -> None:

@@ -10,6 +10,7 @@ import dagster as dg
 from delta import Lake, open_lake
 from resources.books import known_book
 from resources.config import DeskConfig, load_books, load_desk
+from resources.logs import configure
 from trading.book import BookConfig
 
 
@@ -34,8 +35,10 @@ class DeskResource(dg.ConfigurableResource[Any]):
     given: dict[str, str] = {}  # noqa: RUF012 - a field of a model
 
     def config(self) -> DeskConfig:
-        """The desk's configuration, read afresh: files may change without a restart."""
-        return load_desk(self.config_file or None)
+        """The desk's configuration, read afresh: files may change without a restart; the log follows it."""
+        found = load_desk(self.config_file or None)
+        configure(found.logging)
+        return found
 
     def lake(self) -> Lake:
         """The lake, created when there is none yet."""

@@ -34,7 +34,7 @@ from resources.brokers.placing import Placing
 from resources.config import DeskConfig, load_book
 from resources.gateway import process
 from resources.gateway.settings import Settings
-from trading.book import CostConfig, CostsConfig, PlacementConfig, SlippageConfig
+from trading.book import BookConfig, CostConfig, CostsConfig, PlacementConfig, SlippageConfig
 from trading.placement import Intent, Part, PlacingPolicy
 
 SYMBOL = "AAPL"
@@ -50,6 +50,15 @@ LIMITS = PlacementConfig(
 )
 PACE = Pace(poll=0.02, follow=30.0, patience=300.0)
 REPLAY_LIMIT = 60.0
+"""Seconds that 250 sessions may take."""
+SCAN = {"momentum_threshold": 40, "min_trend_strength": 40, "rsi_max": 90, "rescan_interval_days": 3}
+ENTRY = {"mode": "strength", "rsi_max": 90, "strength_threshold": 40}
+BUSY = {
+    "strategies": {"momentum": {"params": {"scanner": SCAN, "entry": ENTRY}}},
+    "sizing": {"max_position": 0.2},
+    "risk": {"regime": False, "max_portfolio_exposure": 1.0, "max_sector_exposure": 1.0},
+}
+"""The demonstration's names by rules that they pass often: orders on most of the sessions."""
 
 
 class Stopwatch:
@@ -60,12 +69,12 @@ class Stopwatch:
         self.filled: list[float] = []
         self._sent = 0.0
         self._told: asyncio.Event = asyncio.Event()
-        self._known = False
+        self._known = self._executed = True
 
     def start(self) -> None:
         """An order is about to be sent."""
         self._told = asyncio.Event()
-        self._known = False
+        self._known = self._executed = False
         self._sent = time.perf_counter()
 
     def hear_order(self) -> None:
@@ -75,7 +84,10 @@ class Stopwatch:
             self.acknowledged.append(time.perf_counter() - self._sent)
 
     def hear_execution(self) -> None:
-        """The gateway has told the execution."""
+        """The gateway has told the execution; what it tells of earlier ones does not count."""
+        if self._executed:
+            return
+        self._executed = True
         self.filled.append(time.perf_counter() - self._sent)
         self._told.set()
 
@@ -168,17 +180,17 @@ def at_gateway(folder: Path, settings: Settings, work: Callable[[int, process.Co
 
 def measure_latency(folder: Path, orders: int) -> bool:
     """Print the latencies; whether every order was filled once."""
-    raw, desk, runs = Stopwatch(), Stopwatch(), []
+    raw, desk = Stopwatch(), Stopwatch()
 
     def work(port: int, control: process.Control) -> int:
         for _ in range(BLOCKS):
             asyncio.run(raw_orders(port, orders // BLOCKS, raw))
             asyncio.run(desk_orders(port, orders // BLOCKS, desk))
-        runs.extend(asyncio.run(whole_runs(port, 20)))
         return int(control.ask("status")["executions"])
 
     settings = Settings(costs=COSTS, max_messages=0, capital=1e9)
-    executed = at_gateway(folder, settings, work)
+    executed = at_gateway(folder / "orders", settings, work)
+    runs = at_gateway(folder / "runs", settings, lambda port, _: asyncio.run(whole_runs(port, 20)))
     named = [
         ("raw client, acknowledged", raw.acknowledged),
         ("desk's broker, acknowledged", desk.acknowledged),
@@ -191,7 +203,7 @@ def measure_latency(folder: Path, orders: int) -> bool:
         for name, found in named
     ]
     print(table(("placeOrder to", "orders", "p50 ms", "p99 ms"), rows))
-    wanted = 2 * (orders // BLOCKS) * BLOCKS + 20
+    wanted = 2 * (orders // BLOCKS) * BLOCKS
     print(f"executions at the gateway: {executed}, wanted {wanted}")
     return bool(executed == wanted)
 
@@ -214,7 +226,8 @@ def measure_thousand(folder: Path, orders: int) -> bool:
 
 def measure_replay(folder: Path, sessions: int) -> bool:
     """Print how long a year through the gateway takes; whether it equals its backfill and is in time."""
-    book = load_book(ROOT / "config/books/momentum-demo.toml")
+    shipped = load_book(ROOT / "config/books/momentum-demo.toml")
+    book = BookConfig.model_validate(shipped.model_dump(by_alias=True) | BUSY)
     config = DeskConfig.model_validate({"lake": str(folder / "lake")})
     lake = create_lake(folder / "lake")
     now = datetime(2024, 1, 2, tzinfo=UTC)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import partial
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from delta import Lake
 from trading.book import BookConfig
 
-from .walks import DEMO, EAGER, Market, backfill, book, days_of, market, schedule
+from .walks import DEMO, EAGER, Market, backfill, book, market
 
 LEAN = book(
     "lean-momentum",
@@ -30,17 +28,16 @@ LEAN = book(
 
 @dataclass(frozen=True)
 class Walked:
-    """A book walked twice: in one backfill, and day by day from ``first`` on after a shorter backfill."""
+    """A book that was walked in one backfill; ``first`` to ``last`` is what tests look at."""
 
     book: BookConfig
     first: date
     last: date
-    backfilled: Market
-    scheduled: Market
+    market: Market
 
     @property
-    def lakes(self) -> tuple[Lake, Lake]:
-        return self.backfilled.lake, self.scheduled.lake
+    def lake(self) -> Lake:
+        return self.market.lake
 
 
 @pytest.fixture(scope="session")
@@ -71,26 +68,20 @@ def lean_copy(lean_market: Market, tmp_path: Path) -> Market:
     return lean_market.copy(tmp_path)
 
 
-def _walked(new: Callable[[str], Path], made: Market, config: BookConfig, first: date, last: date) -> Walked:
-    backfilled, scheduled = made.copy(new("backfilled")), made.copy(new("scheduled"))
-    backfill(backfilled.lake, config, config.start, last)
-    backfill(scheduled.lake, config, config.start, first - timedelta(days=1))
-    schedule(scheduled.lake, config, days_of(first, last))
-    return Walked(config, first, last, backfilled, scheduled)
-
-
 @pytest.fixture(scope="session")
 def demo_walked(sample_market: Market, tmp_path_factory: pytest.TempPathFactory) -> Walked:
     """The demonstration book over AAPL's 2:1 split of 2005-02-28, which it holds."""
-    new = partial(tmp_path_factory.mktemp, numbered=True)
-    return _walked(new, sample_market, DEMO, date(2004, 12, 20), date(2005, 3, 15))
+    made = sample_market.copy(tmp_path_factory.mktemp("demo"))
+    backfill(made.lake, DEMO, DEMO.start, date(2005, 3, 15))
+    return Walked(DEMO, date(2004, 12, 20), date(2005, 3, 15), made)
 
 
 @pytest.fixture(scope="session")
 def lean_walked(lean_market: Market, tmp_path_factory: pytest.TempPathFactory) -> Walked:
     """The LEAN book over the splits of GOOGL and AAPL."""
-    new = partial(tmp_path_factory.mktemp, numbered=True)
-    return _walked(new, lean_market, LEAN, date(2014, 3, 20), date(2014, 6, 13))
+    made = lean_market.copy(tmp_path_factory.mktemp("lean"))
+    backfill(made.lake, LEAN, LEAN.start, date(2014, 6, 13))
+    return Walked(LEAN, date(2014, 3, 20), date(2014, 6, 13), made)
 
 
 @pytest.fixture(params=["demo", "lean"])

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 import delta
 from assets.desk import walk
+from assets.explain import explain
+from assets.replay import replay
+from delta import Lake
 from delta.contracts import CorporateActions
 
 from .conftest import Walked
-from .walks import COMPARED, Market, backfill, days_of, frames, hashes, rows
+from .walks import COMPARED, DEMO, Market, backfill, days_of, frames, hashes, rows, schedule
+
+Both = tuple[Walked, Lake]
+"""A backfilled book, and the lake in which its last sessions ran one by one."""
 
 
-def test_sixty_sessions_one_by_one_equal_one_backfill(walked: Walked) -> None:
-    backfilled, scheduled = walked.lakes
+@pytest.fixture(scope="module", params=["demo", "lean"])
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Both:
+    """A book backfilled, and day by day from ``first`` on after a shorter backfill."""
+    name = str(request.param)
+    walked: Walked = request.getfixturevalue(f"{name}_walked")
+    made: Market = request.getfixturevalue("sample_market" if walked.book == DEMO else "lean_market")
+    lake = made.copy(tmp_path_factory.mktemp(name)).lake
+    backfill(lake, walked.book, walked.book.start, walked.first - timedelta(days=1))
+    schedule(lake, walked.book, days_of(walked.first, walked.last))
+    return walked, lake
+
+
+def test_sixty_sessions_one_by_one_equal_one_backfill(both: Both) -> None:
+    walked, scheduled = both
+    backfilled = walked.lake
     span = (walked.first, walked.last)
     assert len(days_of(*span)) >= 55
     assert hashes(scheduled, walked.book.name, *span) == hashes(backfilled, walked.book.name, *span)
@@ -25,7 +46,7 @@ def test_sixty_sessions_one_by_one_equal_one_backfill(walked: Walked) -> None:
 
 
 def test_the_books_trade_through_splits_and_dividends(walked: Walked) -> None:
-    lake, _ = walked.lakes
+    lake = walked.lake
     span = (walked.first, walked.last)
     held = rows(lake, "positions", walked.book.name, *span).select("session", "symbol").unique()
     actions = delta.read(lake, CorporateActions).select("action", "symbol", session="ex_date").collect()
@@ -35,9 +56,10 @@ def test_the_books_trade_through_splits_and_dividends(walked: Walked) -> None:
     assert set(rows(lake, "trades", walked.book.name)["exit_reason"]) >= {"time", "momentum_failure"}
 
 
-def test_orders_of_the_schedule_end_as_those_of_the_backfill(walked: Walked) -> None:
+def test_orders_of_the_schedule_end_as_those_of_the_backfill(both: Both) -> None:
+    walked, scheduled = both
     ends = []
-    for lake in walked.lakes:
+    for lake in (walked.lake, scheduled):
         events = rows(lake, "order_events", walked.book.name, walked.first, walked.last)
         last = events.group_by("order_ref", maintain_order=True).last()
         ends.append(last.select("order_ref", "session", "sequence", "state", "filled", "average_price"))
@@ -54,14 +76,37 @@ def test_a_backfill_cut_anywhere_equals_the_whole(demo_walked: Walked, sample_co
     ends = [days_of(book.start, cut)[-2] for cut in cuts[1:]]
     for first, last in zip(cuts, [*ends, demo_walked.last], strict=True):
         backfill(lake, book, first, last)
-    assert hashes(lake, book.name) == hashes(demo_walked.backfilled.lake, book.name)
+    assert hashes(lake, book.name) == hashes(demo_walked.lake, book.name)
 
 
 def test_backfilling_again_changes_no_row(demo_walked: Walked, tmp_path: Path) -> None:
-    lake, book = demo_walked.backfilled.copy(tmp_path).lake, demo_walked.book
+    lake, book = demo_walked.market.copy(tmp_path).lake, demo_walked.book
     before = hashes(lake, book.name)
     backfill(lake, book, demo_walked.first, demo_walked.last, "again")
     assert hashes(lake, book.name) == before
     again = walk(lake, book, demo_walked.first, demo_walked.last, "and again")
     assert all(commit.rows == commit.replaced for commit in again.values())
     assert delta.runs(lake).filter(pl.col("run_id") == "and again").height == 1
+
+
+def test_sessions_of_the_schedule_replay(both: Both) -> None:
+    walked, lake = both
+    sessions = days_of(walked.first, walked.last)
+    splits = {date(2005, 2, 28), date(2014, 4, 3), date(2014, 6, 9)} & {*sessions}
+    for session in sorted({sessions[0], *sessions[5:-1:9], sessions[-1], *splits}):
+        found = replay(lake, walked.book.name, session)
+        assert found.identical, (session, found.differences)
+        assert found.decision.run_id == f"daily {session}"
+
+
+def test_an_order_of_the_schedule_is_explained_as_that_of_the_backfill(both: Both) -> None:
+    walked, scheduled = both
+    approved = rows(scheduled, "orders", walked.book.name, walked.first, walked.last).filter(
+        pl.col("status") == "approved", pl.col("intent") == "submit"
+    )
+    for ref in approved.sort("session")["order_ref"][::12]:
+        one, other = (explain(lake, ref) for lake in (scheduled, walked.lake))
+        assert (one.order, one.gates, one.signal) == (other.order, other.gates, other.signal)
+        assert (one.candidate, one.related, one.fills) == (other.candidate, other.related, other.fills)
+        assert one.runs["decision"]["run_id"] == f"daily {one.order['session']}"
+        assert other.runs["decision"]["run_id"] == "backfill"

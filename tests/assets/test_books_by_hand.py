@@ -106,7 +106,7 @@ def _by_session(frame: pl.DataFrame) -> dict[date, dict[str, Any]]:
 
 
 def test_a_split_moves_stop_entry_and_cost_of_what_is_held(lean_walked: Walked) -> None:
-    held = rows(lean_walked.backfilled.lake, "positions", lean_walked.book.name, BEFORE, SPLIT)
+    held = rows(lean_walked.lake, "positions", lean_walked.book.name, BEFORE, SPLIT)
     before, after = held.filter(pl.col("symbol") == "AAPL").sort("session").to_dicts()
     assert after["quantity"] == 7 * before["quantity"]
     for price in ("average_cost", "entry_price", "stop", "target"):

@@ -35,29 +35,25 @@ def whole(found: Explanation) -> None:
     assert all(bar["file"].endswith(".parquet") for bar in found.bars)
 
 
-def lakes(walked: Walked) -> list[Lake]:
-    return [walked.backfilled.lake, walked.scheduled.lake]
-
-
 def test_an_entry(walked: Walked) -> None:
-    for lake in lakes(walked):
-        ref = order_of(walked, lake, pl.col("purpose") == "entry", pl.col("status") == "approved")
-        found = explain(lake, ref)
-        whole(found)
-        assert found.signal is not None
-        assert (found.signal["action"], found.signal["session"]) == ("BUY", found.order["session"])
-        assert found.candidate is not None
-        assert found.candidate["symbol"] == found.order["symbol"]
-        assert all(gate["passed"] for gate in found.gates)
-        assert {"daily_loss", "size", "max_positions", "cash"} <= {gate["gate"] for gate in found.gates}
-        assert {"rsi", "score"} <= set(found.indicators)
-        assert {row["purpose"] for row in found.related} >= {"stop_loss", "profit_target"}
-        assert [row["state"] for row in found.events] == ["ACKED", "FILLED"]
-        assert sum(fill["quantity"] for fill in found.fills) == found.order["quantity"]
+    lake = walked.lake
+    ref = order_of(walked, lake, pl.col("purpose") == "entry", pl.col("status") == "approved")
+    found = explain(lake, ref)
+    whole(found)
+    assert found.signal is not None
+    assert (found.signal["action"], found.signal["session"]) == ("BUY", found.order["session"])
+    assert found.candidate is not None
+    assert found.candidate["symbol"] == found.order["symbol"]
+    assert all(gate["passed"] for gate in found.gates)
+    assert {"daily_loss", "size", "max_positions", "cash"} <= {gate["gate"] for gate in found.gates}
+    assert {"rsi", "score"} <= set(found.indicators)
+    assert {row["purpose"] for row in found.related} >= {"stop_loss", "profit_target"}
+    assert [row["state"] for row in found.events] == ["ACKED", "FILLED"]
+    assert sum(fill["quantity"] for fill in found.fills) == found.order["quantity"]
 
 
 def test_a_stop_that_was_hit_or_cancelled(walked: Walked) -> None:
-    lake = walked.backfilled.lake
+    lake = walked.lake
     ref = order_of(walked, lake, pl.col("purpose") == "stop_loss", pl.col("intent") == "submit")
     found = explain(lake, ref)
     whole(found)
@@ -69,7 +65,7 @@ def test_a_stop_that_was_hit_or_cancelled(walked: Walked) -> None:
 
 
 def test_a_stop_that_was_moved(demo_walked: Walked) -> None:
-    lake = demo_walked.backfilled.lake
+    lake = demo_walked.lake
     ref = order_of(demo_walked, lake, pl.col("purpose") == "trailing_stop", pl.col("intent") == "modify")
     found = explain(lake, ref)
     whole(found)
@@ -80,7 +76,7 @@ def test_a_stop_that_was_moved(demo_walked: Walked) -> None:
 
 
 def test_an_order_that_was_rejected(walked: Walked) -> None:
-    lake = walked.backfilled.lake
+    lake = walked.lake
     ref = order_of(walked, lake, pl.col("status") == "rejected")
     found = explain(lake, ref)
     whole(found)
@@ -92,7 +88,7 @@ def test_an_order_that_was_rejected(walked: Walked) -> None:
 
 
 def test_the_beginning_of_a_reference_will_do(demo_walked: Walked) -> None:
-    lake = demo_walked.backfilled.lake
+    lake = demo_walked.lake
     ref = order_of(demo_walked, lake, pl.col("purpose") == "entry")
     assert explain(lake, ref[:12]).order == explain(lake, ref).order
     with pytest.raises(MissingDataError, match="'D' is the beginning of several orders; give more of it"):
@@ -104,7 +100,7 @@ def test_the_beginning_of_a_reference_will_do(demo_walked: Walked) -> None:
 def test_research_done_again_does_not_change_the_explanation(
     demo_walked: Walked, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    made: Market = demo_walked.backfilled.copy(tmp_path_factory.mktemp("again"))
+    made: Market = demo_walked.market.copy(tmp_path_factory.mktemp("again"))
     ref = order_of(demo_walked, made.lake, pl.col("purpose") == "entry", pl.col("status") == "approved")
     before = explain(made.lake, ref)
     session: date = before.order["session"]

@@ -112,19 +112,8 @@ def test_a_rerun_after_a_correction_leaves_the_old_decision_readable(corrected: 
     assert replay(corrected.lake, BOOK.name, CORRECTED).identical
 
 
-def test_every_session_of_the_schedule_replays(walked: Walked) -> None:
-    lake = walked.scheduled.lake
-    sessions = days_of(walked.first, walked.last)
-    for session in {sessions[0], *sessions[5:-1:9], sessions[-1], date(2005, 2, 28), date(2014, 6, 9)} & {
-        *sessions
-    }:
-        found = replay(lake, walked.book.name, session)
-        assert found.identical, (session, found.differences)
-        assert found.decision.run_id == f"daily {session}"
-
-
 def test_sessions_of_a_backfill_replay(walked: Walked) -> None:
-    lake = walked.backfilled.lake
+    lake = walked.lake
     for session in days_of(walked.first, walked.last)[::11]:
         assert replay(lake, walked.book.name, session).identical
 

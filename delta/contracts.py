@@ -82,6 +82,11 @@ class Table:
         Columns by which a write may replace rows; empty for tables that only append.
     sort : tuple of str
         Order of rows within a written file, so that statistics prune reads.
+    year_of : str
+        Date column whose calendar year comes after the first column of ``sort``: of a table that is read
+        by day and by key, either way then touches few groups of rows. Empty: none.
+    group_rows : int
+        Rows of a file that statistics prune together.
     checks : tuple of Check
         Rules on values beyond type, null and key.
     version : int
@@ -92,6 +97,8 @@ class Table:
     key: ClassVar[tuple[str, ...]]
     scope: ClassVar[tuple[str, ...]] = ()
     sort: ClassVar[tuple[str, ...]] = ()
+    year_of: ClassVar[str] = ""
+    group_rows: ClassVar[int] = 131_072
     checks: ClassVar[tuple[Check, ...]] = ()
     version: ClassVar[int] = 1
 
@@ -168,7 +175,9 @@ class Bars(Table):
 
     name = "bars"
     key = ("symbol", "timeframe", "closes_at", "known_at")
-    sort = ("timeframe", "session", "symbol")
+    sort = ("timeframe", "symbol", "session")
+    year_of = "session"
+    group_rows = 32_768
 
     symbol = Column(STRING, "permanent id of the instrument")
     timeframe = Column(STRING, "1m 5m 15m 30m 1h 4h 1d or 1w")

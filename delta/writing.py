@@ -137,8 +137,7 @@ def write(
     elif rows.is_empty():
         handle = open_table(lake, table)
         return Commit(table.name, handle.version() if handle else -1, 0, 0, datetime.now(UTC))
-    if table.sort:
-        rows = rows.sort(table.sort, maintain_order=True)
+    rows = in_order(table, rows)
     return _Write(lake, table, rows, replaces, provenance, uuid.uuid4().hex).commit()
 
 
@@ -295,10 +294,30 @@ def writer_properties(table: type[Table]) -> WriterProperties:
     return WriterProperties(
         compression="ZSTD",
         compression_level=1,
-        max_row_group_size=ROWS_IN_MEMORY,
+        max_row_group_size=table.group_rows,
         # A dictionary of prices is larger than the prices.
         column_properties={name: ColumnProperties(dictionary_enabled=False) for name in numbers},
     )
+
+
+def in_order(table: type[Table], rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in the order in which a file keeps them.
+
+    Strings are compared once each, as codes: sorting a million rows by their text takes ten times longer.
+    """
+    if not table.sort or rows.height < 2:
+        return rows
+    keys = {
+        name: pl.col(name).cast(pl.Enum(rows[name].unique().sort())).to_physical()
+        if rows.schema[name] == pl.String
+        else pl.col(name)
+        for name in table.sort
+    }
+    first, *rest = keys.values()
+    year = [pl.col(table.year_of).dt.year()] if table.year_of else []
+    codes = rows.select(key.alias(str(i)) for i, key in enumerate((first, *year, *rest)))
+    order = codes.select(pl.arg_sort_by(codes.columns, maintain_order=True)).to_series()
+    return rows if order.is_sorted() else rows[order]
 
 
 def _row_count(handle: DeltaTable) -> int:

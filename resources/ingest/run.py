@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
@@ -13,6 +15,7 @@ from delta.lake import Lake
 from delta.reading import read
 from delta.writing import Commit, Provenance, write
 from resources import calendar
+from resources.ingest.asking import answered
 from resources.ingest.compare import (
     BAR_KEY,
     changed_bars,
@@ -126,31 +129,35 @@ def _fetch(provider: base.Provider, planned: Sequence[base.Request]) -> _Fetched
     """Answers of all requests; symbols that could not be served are named with what was said."""
     answers: list[base.Answer] = []
     failed: dict[str, str] = {}
-    for i, request in enumerate(planned):
-        symbol = request.symbols[0]
-        try:
-            answers.append(provider.fetch(request))
-        except (base.BadKey, base.Unsupported):
-            raise
-        except base.Unreachable as error:
-            # The others would wait for the same time-out; what is here already is kept.
-            failed |= {rest.symbols[0]: str(error) for rest in planned[i:]}
-            break
-        except base.NoData as error:
+    asked = Counter(request.symbols for request in planned)
+    told = answered(provider, planned)
+    with closing(told):
+        for request, answer in told:
+            symbol = request.symbols[0]
+            if isinstance(answer, base.Answer):
+                answers.append(answer)
+            elif isinstance(answer, base.BadKey | base.Unsupported):
+                raise answer
+            elif isinstance(answer, base.Unreachable):
+                # The others would wait for the same time-out; what is here already is kept.
+                at = next(i for i, other in enumerate(planned) if other is request)
+                failed |= {rest.symbols[0]: str(answer) for rest in planned[at:]}
+                break
             # Nothing before the first bar known, or nothing new since: only a wholly unknown symbol fails.
-            if sum(other.symbols == request.symbols for other in planned) == 1:
-                failed[symbol] = str(error)
-        except base.ProviderError as error:
-            failed[symbol] = str(error)
-    kept = [answer for answer in answers if not set(answer.bars["symbol"].unique()) & failed.keys()]
+            elif not isinstance(answer, base.NoData) or asked[request.symbols] == 1:
+                failed[symbol] = str(answer)
+    # A symbol that failed in one of its ranges is left out whole.
+    kept = pl.col("symbol").is_in(list(failed)).not_().fill_null(value=True)
+    parts = (
+        pl.concat([base.BARS.to_frame(), *(answer.bars for answer in answers)]),
+        pl.concat([base.CORPORATE_ACTIONS.to_frame(), *(a.corporate_actions for a in answers)]),
+        pl.concat([base.INSTRUMENTS.to_frame(), *(answer.instruments for answer in answers)]),
+    )
+    bars, actions, instruments = (part.filter(kept) if failed else part for part in parts)
     return _Fetched(
-        bars=pl.concat([base.BARS.to_frame(), *(answer.bars for answer in kept)]),
-        actions=pl.concat(
-            [base.CORPORATE_ACTIONS.to_frame(), *(answer.corporate_actions for answer in kept)]
-        ).unique(maintain_order=True),
-        instruments=pl.concat([base.INSTRUMENTS.to_frame(), *(answer.instruments for answer in kept)]).unique(
-            maintain_order=True
-        ),
+        bars=bars,
+        actions=actions.unique(maintain_order=True),
+        instruments=instruments.unique(maintain_order=True),
         warnings=_said(provider),
         failed=failed,
     )
@@ -159,7 +166,10 @@ def _fetch(provider: base.Provider, planned: Sequence[base.Request]) -> _Fetched
 def _said(provider: base.Provider) -> pl.DataFrame:
     """Warnings of a provider that joins several: where they disagree and what none of them has."""
     warnings = getattr(provider, "warnings", None)
-    return warnings.unique(maintain_order=True) if isinstance(warnings, pl.DataFrame) else WARNINGS.to_frame()
+    if not isinstance(warnings, pl.DataFrame):
+        return WARNINGS.to_frame()
+    # Requests that ran at the same time told theirs in any order.
+    return warnings.unique(maintain_order=True).sort("symbol", "closes_at", maintain_order=True)
 
 
 def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: pl.DataFrame) -> IngestResult:

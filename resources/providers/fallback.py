@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from threading import Lock
 from typing import Any, ClassVar, NamedTuple
 
 import polars as pl
@@ -117,6 +118,12 @@ class Fallback:
         self.asset_class = ""
         self.tolerance = TOLERANCE
         self.warnings = WARNINGS.to_frame()
+        self._telling = Lock()
+
+    @property
+    def at_once(self) -> int:
+        """Requests taken at the same time: what the first provider takes; each keeps to its own limit."""
+        return int(getattr(self.providers[0], "at_once", 1)) if self.providers else 1
 
     def symbols(self) -> list[str]:
         """Symbols of the first provider that can list them."""
@@ -125,7 +132,8 @@ class Fallback:
     def fetch(self, request: Request) -> Answer:
         """Bars as :func:`fetch_in_order` has them."""
         outcome = fetch_in_order(self.providers, request, self.asset_class, self.tolerance)
-        self.warnings = pl.concat([self.warnings, outcome.warnings])
+        with self._telling:
+            self.warnings = pl.concat([self.warnings, outcome.warnings])
         return outcome.answer
 
     def keep_answers(self, store: Any) -> None:

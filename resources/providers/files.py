@@ -34,6 +34,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240}
 _FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d")
 _HEADER_LINES = 1
+_FIGURES = ("open", "high", "low", "close", "volume")
 
 
 class FilesSettings(base.Settings):
@@ -94,6 +95,8 @@ class Files:
         ("stock", "etf", "crypto", "fx", "index", "future"), (*_MINUTES, "1d"), corporate_actions=True
     )
     Settings: ClassVar[type[FilesSettings]] = FilesSettings
+    together: ClassVar[int] = 64
+    """Symbols that one request serves best."""
 
     def __init__(self, settings: FilesSettings) -> None:
         self.settings = settings
@@ -116,19 +119,19 @@ class Files:
                 f"no {request.timeframe} bars",
                 remedy=f"the setting `timeframe` says that the files hold {self.settings.timeframe}",
             )
-        whole = pl.concat([self._symbol(symbol) for symbol in request.symbols])
+        whole = self._timed(pl.concat([self._symbol(symbol) for symbol in request.symbols]))
         bars = whole.filter(pl.col("session").is_between(request.first, request.last))
+        there = set(bars["symbol"].unique())
         for symbol in request.symbols:
-            self._require(symbol, whole, bars, request)
+            if symbol not in there:
+                self._refuse_empty(symbol, whole, request)
         return base.Answer(
             bars=bars.select(base.BARS.names()),
             corporate_actions=_actions(bars, self.settings.currency),
             instruments=self._instruments(whole),
         )
 
-    def _require(self, symbol: str, whole: pl.DataFrame, bars: pl.DataFrame, request: base.Request) -> None:
-        if (bars["symbol"] == symbol).any():
-            return
+    def _refuse_empty(self, symbol: str, whole: pl.DataFrame, request: base.Request) -> None:
         have = whole.filter(pl.col("symbol") == symbol)["session"].sort()
         raise base.NoData(
             self.name,
@@ -172,7 +175,7 @@ class Files:
         )
 
     def _read(self, path: Path, symbol: str | None) -> pl.DataFrame:
-        """Bars of one file with ``session``, ``closes_at``, ``dividend`` and ``split``."""
+        """Rows of one file with ``stamp``, the prices, ``dividend`` and ``split``."""
         raw = self._table(path, symbol)
         columns = self._columns(path, raw, symbol)
         numbers = [name for name in columns if name not in {"symbol", "date"}]
@@ -187,7 +190,7 @@ class Files:
             timeframe=pl.lit(self.settings.timeframe),
             source=pl.lit(self.name),
         )
-        return self._timed(bars).select(*base.BARS.names(), "dividend", "split")
+        return bars.select("symbol", "timeframe", "stamp", *_FIGURES, "source", "dividend", "split")
 
     def _table(self, path: Path, symbol: str | None) -> pl.DataFrame:
         try:
@@ -275,6 +278,7 @@ class Files:
         )
 
     def _timed(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Rows with ``session`` and ``closes_at``, in their order."""
         if self.settings.timeframe == "1d":
             return with_closes(bars.with_columns(session="stamp"), self.settings.calendar)
         minutes = _MINUTES[self.settings.timeframe]

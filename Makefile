@@ -1,17 +1,17 @@
-# make demo | test | ui | lint | wheel: each sets up .venv from requirements.lock first.
+# make demo | test | ui | lint | wheel | bench: each sets up .venv from requirements.lock first.
 SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test ui lint wheel clean
+.PHONY: setup demo test ui lint wheel bench clean
 
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv -q --allow-existing --python $(PYTHON) $(VENV) && \
-	  uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock && \
 	  uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
 	  $(PYTHON) -m venv $(VENV) && \
@@ -38,5 +38,18 @@ lint: setup
 wheel: setup
 	@rm -rf dist && $(BIN)/python -m build --wheel --no-isolation
 
+# The other engines live in an environment of their own: they are compared with, never depended on.
+.venv-engines/.ready: benchmarks/requirements.lock
+	@$(PYTHON) -m venv .venv-engines
+	@.venv-engines/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench: setup .venv-engines/.ready
+	$(BIN)/python -m benchmarks.backfill
+	$(BIN)/python -m benchmarks.daily
+	$(BIN)/python -m benchmarks.commands
+	$(BIN)/python -m benchmarks.rebalance --engines .venv-engines/bin/python
+	$(BIN)/python -m benchmarks.gateway_latency
+
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) .venv-engines dist build

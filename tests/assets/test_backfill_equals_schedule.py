@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,8 +16,8 @@ from assets.replay import replay
 from delta import Lake
 from delta.contracts import CorporateActions
 
-from .conftest import Walked
-from .walks import COMPARED, DEMO, Market, backfill, days_of, frames, hashes, rows, schedule
+from .conftest import LEAN, Walked
+from .walks import COMPARED, DEMO, EAGER, Market, backfill, changed, days_of, frames, hashes, rows, schedule
 
 Both = tuple[Walked, Lake]
 """A backfilled book, and the lake in which its last sessions ran one by one."""
@@ -65,6 +66,37 @@ def test_orders_of_the_schedule_end_as_those_of_the_backfill(both: Both) -> None
         ends.append(last.select("order_ref", "session", "sequence", "state", "filled", "average_price"))
     assert ends[0].equals(ends[1])
     assert set(ends[0]["state"]) >= {"FILLED", "CANCELLED"}
+
+
+SEVERAL = {
+    "momentum": {"params": EAGER},
+    "turtle": {"priority": 1},
+    "crossing": {"key": "sma_cross", "symbols": ("AAPL", "IBM")},
+}
+KINDS: dict[str, dict[str, Any]] = {
+    "prices adjusted for splits": {"prices": "split"},
+    "prices adjusted for all": {"prices": "total_return"},
+    "fills at the close": {"fill": "same_close", "strategies": SEVERAL},
+    "thin volume, several strategies": {
+        "strategies": SEVERAL,
+        "costs": {"stock": {"participation": 1e-7, "commission": {"model": "ib_tiered"}}},
+    },
+    "fractions of shares": {"sizing": {"whole_shares": False, "max_position": 0.1}},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_week_of_a_split_in_other_kinds_of_books(kind: str, lean_market: Market, tmp_path: Path) -> None:
+    first, last = date(2014, 6, 5), date(2014, 6, 12)
+    config = changed(LEAN, name="kind", start=date(2014, 1, 2), **KINDS[kind])
+    whole, cut = (lean_market.copy(tmp_path / name).lake for name in ("whole", "cut"))
+    backfill(whole, config, config.start, last)
+    backfill(cut, config, config.start, first - timedelta(days=1))
+    schedule(cut, config, days_of(first, last))
+    assert hashes(cut, "kind") == hashes(whole, "kind")
+    assert not rows(whole, "positions", "kind", first, last).is_empty()
+    assert not rows(whole, "fills", "kind").is_empty()
+    assert replay(cut, "kind", date(2014, 6, 9)).identical
 
 
 def test_a_backfill_cut_anywhere_equals_the_whole(demo_walked: Walked, sample_copy: Market) -> None:

@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 
 import delta
+from assets.desk import walk
 from assets.inputs import RefusedError
+from assets.replay import replay
 from assets.research import research
 from assets.stage import CODE_VERSION
 from delta.contracts import Books, Portfolio
@@ -73,6 +75,26 @@ def test_a_session_that_a_broker_has_seen_is_left_alone(sample_copy: Market) -> 
     assert delta.resolve(lake, "signals") == version
     after = session_close("XNYS", entry) + timedelta(minutes=9)
     assert place(lake, config.name, now=after, run_id="again", code_version=CODE_VERSION).is_empty()
+
+
+@pytest.mark.parametrize("late", [None, timedelta(days=3)], ids=["never", "too late"])
+def test_orders_that_nobody_placed_in_time_expire(sample_copy: Market, late: timedelta | None) -> None:
+    lake, config = sample_copy.lake, changed(BOOK, mode="paper")
+    entry, following = days_of(date(2004, 8, 25), date(2004, 8, 26))
+    backfill(lake, config, config.start, entry - timedelta(days=1))
+    research(lake, config, entry, entry, "evening")
+    walk(lake, config, entry, entry, "evening", scheduled=True)
+    if late is not None:
+        at = session_close("XNYS", entry) + late
+        place(lake, config.name, now=at, run_id="order job", code_version=CODE_VERSION)
+    refs = set(rows(lake, "orders", config.name, entry, entry)["order_ref"])
+    assert len(refs) == 3, "an entry with its stop and its target"
+    schedule(lake, config, [following])
+    events = rows(lake, "order_events", config.name).filter(pl.col("order_ref").is_in(refs))
+    assert set(events["state"]) == {"EXPIRED"}
+    assert set(events["order_ref"]) == refs
+    assert not refs & set(rows(lake, "fills", config.name)["order_ref"])
+    assert replay(lake, config.name, following).identical
 
 
 def test_sessions_follow_one_another(sample_copy: Market) -> None:

@@ -72,6 +72,7 @@ _CODES = {
     "NoData": Exit.MISSING,
     "UnknownSymbol": Exit.MISSING,
     "UniverseError": Exit.MISSING,
+    "OvertakenError": Exit.REFUSED,
     "RefusedError": Exit.REFUSED,
     "GatewayError": Exit.REFUSED,
     "EveningError": Exit.REFUSED,

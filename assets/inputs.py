@@ -56,7 +56,10 @@ def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
         When a symbol of the universe, or the benchmark, has no bar.
     """
     described = newest(pins.read(Instruments).collect(), Instruments.key[:-1])
-    symbols = universe(book, described)
+    actions = newest(
+        pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect(), CorporateActions.key[:-1]
+    )
+    symbols = _with_parts(universe(book, described), actions)
     wanted = (pl.col("timeframe") == book.timeframe) & (pl.col("session") <= last)
     columns = ["symbol", "session", "open", "high", "low", "close", "volume", "known_at"]
     # Every version of a bar is read: laying them out as a history picks the newest, which is quicker.
@@ -68,9 +71,7 @@ def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
         raise MissingDataError(
             f"book {book.name}: no {book.timeframe} bars of {names} up to {last}; run: desk data ingest"
         )
-    actions = newest(
-        pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect(), CorporateActions.key[:-1]
-    ).filter(pl.col("symbol").is_in(symbols))
+    actions = actions.filter(pl.col("symbol").is_in(symbols))
     begin = min(bars["session"].min(), book.start)  # type: ignore[type-var]
     calendar = sessions(book.calendar, begin, last)  # type: ignore[arg-type]
     history = history_from_frames(bars, actions, described, calendar)
@@ -93,6 +94,12 @@ def universe(book: BookConfig, described: pl.DataFrame) -> list[str]:
     if book.benchmark:
         chosen.add(book.benchmark)
     return sorted(chosen)
+
+
+def _with_parts(symbols: list[str], actions: pl.DataFrame) -> list[str]:
+    """Symbols and what they have spun off: it is held and valued although nobody asked to trade it."""
+    parts = actions.filter(pl.col("action") == "spin_off", pl.col("symbol").is_in(symbols))["new_symbol"]
+    return sorted({*symbols, *parts.drop_nulls()})
 
 
 def _required(book: BookConfig) -> list[str]:

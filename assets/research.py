@@ -99,12 +99,15 @@ def strategies(book: BookConfig) -> dict[str, Strategy]:
 
 
 def tradable(book: BookConfig, strategy: str, symbols: tuple[str, ...]) -> tuple[str, ...]:
-    """Symbols that a strategy may trade: its own, or the universe without a benchmark that is not in it."""
+    """Symbols that a strategy may trade: its own, or the universe.
+
+    The benchmark, and what a name of the universe has spun off, are only read.
+    """
     own = book.strategies[strategy].symbols
     if own:
         return tuple(symbol for symbol in symbols if symbol in own)
     kept = book.universe.symbols
-    return tuple(s for s in symbols if s != book.benchmark or not kept or s in kept)
+    return tuple(symbol for symbol in symbols if not kept or symbol in kept)
 
 
 def _regimes(

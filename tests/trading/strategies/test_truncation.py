@@ -24,7 +24,7 @@ def two_years(sample: History) -> History:
     early = until(sample, sample.sessions[last].item())
     keep = early.session_index >= first
     counts = np.add.reduceat(keep.astype(np.int64), early.offsets[:-1])
-    flat = ("open", "high", "low", "close", "volume", "price_factor", "split_factor")
+    flat = ("open", "high", "low", "close", "volume", "price_factor", "split_factor", "market_cap")
     return replace(
         early,
         sessions=early.sessions[first:],

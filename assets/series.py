@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
 from delta import Lake, pin
 from delta.contracts import Bars, CorporateActions, Instruments
+from resources.calendar import sessions
+from resources.providers._frames import time_zone
 from trading.adjust import adjusted
 from trading.history import newest
+from trading.resampling import SPANS, resample
 from trading.universe import symbol_of
 
 
@@ -57,3 +60,42 @@ def adjusted_series(
     wanted = pl.col("symbol").is_in([symbol, *parts]) & (pl.col("timeframe") == timeframe)
     rows = pins.read(Bars, where=wanted & (pl.col("session") <= as_of)).collect()
     return symbol, adjusted(newest(rows, Bars.key[:-1], known), actions, symbol, as_of, kind)
+
+
+WEEK = timedelta(days=14)
+"""Days around a range whose sessions say where its weeks end."""
+
+
+def bars_of(
+    lake: Lake, symbol: str, timeframe: str, first: date, last: date, *, until: datetime
+) -> tuple[str, pl.DataFrame]:
+    """Raw bars of a symbol: those of the timeframe, or made of the longest shorter ones that the lake has.
+
+    Parameters
+    ----------
+    until : datetime
+        Bars that close later are not there yet.
+
+    Returns
+    -------
+    source : str
+        Timeframe of the bars read; another than the one asked for when they were put together.
+    bars : polars.DataFrame
+        ``symbol, timeframe, session, closes_at``, prices, volume, ``source``; empty where the lake has none.
+    """
+    pins = pin(lake, [Bars, Instruments])
+    before = first - WEEK if timeframe == "1w" else first
+    own = (pl.col("symbol") == symbol) & pl.col("session").is_between(before, last)
+    there = pins.read(Bars, where=own, columns=["timeframe"]).unique().collect()["timeframe"].to_list()
+    shorter = [
+        name for name in there if not SPANS[timeframe] % SPANS[name] and SPANS[name] <= SPANS[timeframe]
+    ]
+    source = max(shorter, key=SPANS.__getitem__, default=timeframe)
+    rows = pins.read(Bars, where=own & (pl.col("timeframe") == source)).collect()
+    bars = newest(rows, Bars.key[:-1]).drop("known_at", "flags").sort("closes_at")
+    if source != timeframe:
+        described = pins.read(Instruments, where=pl.col("symbol") == symbol, columns=["calendar"]).collect()
+        calendar = described["calendar"][-1] if described.height else "XNYS"
+        hours = sessions(calendar, before - WEEK, last + WEEK)
+        bars = resample(bars, timeframe, hours, zone=time_zone(calendar), until=until)
+    return source, bars.filter(pl.col("closes_at") <= until, pl.col("session").is_between(first, last))

@@ -59,6 +59,35 @@ def adjusted(
 
 
 @app.command()
+def bars(
+    symbol: Annotated[str, typer.Argument(help="Symbol.")],
+    timeframe: Annotated[str, typer.Option("--timeframe", help="1m 5m 15m 30m 1h 4h 1d or 1w.")] = "1d",
+    first: First = None,
+    last: Last = None,
+    form: Annotated[Form, typer.Option("--as", help="How to print the rows.")] = Form.TABLE,
+    as_json: AsJson = False,
+    rows: Rows = 100,
+) -> None:
+    """Show raw bars of a symbol; longer ones are made of shorter ones where the lake has no others."""
+    from assets.series import bars_of
+    from pipelines.cli.output import note
+    from trading.resampling import SPANS
+
+    if timeframe not in SPANS:
+        raise InputError(f"--timeframe {timeframe!r}: choose one of {', '.join(SPANS)}")
+    now = datetime.now(UTC)
+    begin, end = _day(first, date(1990, 1, 1)), _day(last, now.date())
+    source, found = bars_of(context.lake(), symbol, timeframe, begin, end, until=now)
+    if found.is_empty():
+        raise MissingError(
+            f"the lake has no {timeframe} bars of {symbol} from {begin} to {end}, nor shorter ones"
+        )
+    if source != timeframe:
+        note(f"made of {source} bars")
+    print_frame_as(found, Form.JSON if as_json else form, rows)
+
+
+@app.command()
 def actions(
     symbols: Annotated[list[str] | None, typer.Argument(help="Symbols; all when left out.")] = None,
     record: Annotated[

@@ -124,3 +124,30 @@ def test_check_repairs_on_request_and_says_what(desk, stocked, tmp_path):
     assert code == 0
     assert len(told["repairs"]) == halved.filter(early).height
     assert "2005-03-01" not in [row["session"] for row in told["warnings"] if row["rule"] == "jump"]
+
+
+def test_weeks_are_made_of_the_days_that_the_lake_has(stocked):
+    code, out, error = stocked(
+        "bars", "AAPL", "--timeframe", "1w", "--from", "2005-02-01", "--to", "2005-02-28", "--json"
+    )
+    assert (code, error) == (0, "made of 1d bars\n")
+    weeks = json.loads(out)
+    assert [row["session"] for row in weeks] == ["2005-02-04", "2005-02-11", "2005-02-18", "2005-02-25"]
+    _, out, _ = stocked("bars", "AAPL", "--from", "2005-02-22", "--to", "2005-02-25", "--json")
+    days = json.loads(out)
+    assert weeks[-1]["volume"] == sum(row["volume"] for row in days)
+    assert (weeks[-1]["high"], weeks[-1]["close"]) == (max(row["high"] for row in days), days[-1]["close"])
+    assert stocked("bars", "AAPL", "--timeframe", "1h")[0] == 4
+    assert stocked("bars", "AAPL", "--timeframe", "2h")[0] == 3
+
+
+def test_hours_are_made_of_real_minutes(desk, shared_data, tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/desk.toml").write_text(f'[providers.lean]\nfolder = "{shared_data / "lean"}"\n')
+    span = ("--from", "2014-06-05", "--to", "2014-06-09")
+    assert desk("ingest", "AAPL", *span, "--timeframe", "1m", "--source", "lean")[0] == 0
+    code, out, error = desk("bars", "AAPL", *span, "--timeframe", "1h", "--json")
+    assert (code, error) == (0, "made of 1m bars\n")
+    hours = json.loads(out)
+    assert len(hours) == 21
+    assert hours[0]["closes_at"].startswith("2014-06-05T14:00:00")

@@ -71,11 +71,11 @@ def wait_until(seen: Callable[[], bool], process: subprocess.Popen[str]) -> None
         assert time.monotonic() < deadline
 
 
-def written(table: str, ahead: int = 1) -> Callable[[Path], Callable[[], bool]]:
-    """The moment at which a run has added versions to a table."""
+def written(table: str) -> Callable[[Path], Callable[[], bool]]:
+    """The moment at which a run has written rows to a table; version 0 is its creation."""
 
     def moment(folder: Path) -> Callable[[], bool]:
-        wanted = version(folder, table) + ahead
+        wanted = max(version(folder, table), 0) + 1
         return lambda: version(folder, table) >= wanted
 
     return moment
@@ -93,11 +93,11 @@ def begun(table: str) -> Callable[[Path], Callable[[], bool]]:
 
 
 MOMENTS = {
-    "bars are there": written("bars", 2),
+    "bars are there": written("bars"),
     "signals are being written": begun("signals"),
-    "orders are there": written("orders", 1),
+    "orders are there": written("orders"),
     "fills are being written": begun("fills"),
-    "the portfolio is there": written("portfolio", 1),
+    "the portfolio is there": written("portfolio"),
 }
 
 

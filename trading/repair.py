@@ -348,6 +348,9 @@ def _split_fault(series: _Series, at: int, step: float, wide: float, name: str) 
     def back(rows: range, value: float) -> int | None:
         return next((row for row in rows if abs(change[row] - value) < wide), None)
 
+    around = change[max(at - LONGEST_DELAY, 1) : at + LONGEST_DELAY + 1]
+    # A jump back nearby may be the other end of a delay, blurred by the market: then nothing is certain.
+    whole = length - at > LONGEST_DELAY and not (around * -np.sign(step) > abs(step) / 2).any()
     if near(step):
         late = back(range(at + 1, min(at + LONGEST_DELAY + 1, length)), -step)
         if late is not None:
@@ -355,11 +358,11 @@ def _split_fault(series: _Series, at: int, step: float, wide: float, name: str) 
         early = back(range(at - 1, max(at - LONGEST_DELAY - 1, 0), -1), -step)
         if early is not None:
             return _Segment(early, at, float(np.exp(-step)), "split", f"{name} showed too early", True)
-        if length - at > LONGEST_DELAY:
+        if whole:
             return _Segment(
                 0, at, float(np.exp(-step)), "split", f"prices before {name} had it already", True
             )
-    elif near(2 * step) and length - at > LONGEST_DELAY:
+    elif near(2 * step) and whole:
         return _Segment(0, at, float(np.exp(-2 * step)), "split", f"prices before {name} had it twice", True)
     elif near(-step):
         over = back(range(at + 1, min(at + LONGEST_DELAY + 1, length)), step)

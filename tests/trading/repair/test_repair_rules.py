@@ -83,6 +83,20 @@ def test_a_split_that_shows_late_or_early_is_put_on_its_day(first, end, factor):
     assert done.repairs["session"].to_list() == [day(i) for i in range(first, end)]
 
 
+@pytest.mark.parametrize("first", [27, 31])
+def test_a_delay_that_the_market_blurs_is_left_alone_and_the_past_with_it(first):
+    raw = [each * (8 if i >= 30 else 1) for i, each in enumerate(FLAT)]
+    early = first < 30
+    rows = range(first, 30) if early else range(30, first)
+    # The level changes by another 30 percent just where the delay begins or ends.
+    faulty = [
+        each * ((8 if early else 1 / 8) if i in rows else 1) * (0.7 if i >= first else 1)
+        for i, each in enumerate(raw)
+    ]
+    done = repair_prices(bars_frame(faulty), actions_frame(("A", 30, "split", 0.125)))
+    assert closes(done.bars) == faulty
+
+
 def test_a_split_of_the_last_days_that_the_prices_do_not_show_waits():
     faulty = [*FLAT]
     done = repair_prices(bars_frame(faulty), actions_frame(("A", 55, "split", 2.0)))

@@ -7,6 +7,8 @@ import pytest
 from benchmarks.market_faults import CLEAN, FAULTS, score
 
 SERIES = 30
+FRESH = 101
+"""Another draw of windows than the one that the rules were made with."""
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,15 @@ def test_faults_with_one_right_answer_are_found_and_put_right(lean, kind):
     assert found.recall >= 0.97, found
     assert found.precision >= 0.99, found
     assert found.exact >= 0.9 * found.series, found
+
+
+@pytest.mark.parametrize(
+    "kind", ["split some sessions early", "split some sessions late", "split applied before"]
+)
+def test_other_windows_are_not_changed_wrongly(lean, kind):
+    found = score(kind, FAULTS[kind], lean, 60, FRESH)
+    assert found.precision >= 0.99, found
+    assert found.recall >= 0.9, found
 
 
 @pytest.mark.parametrize("kind", CLEAN)

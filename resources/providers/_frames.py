@@ -21,6 +21,7 @@ from resources.providers.base import (
     Request,
     Unsupported,
 )
+from trading.resampling import SPANS
 
 RATES = pl.Schema({name: dtype for name, dtype in Rates.schema().items() if name != "known_at"})
 OPTION_QUOTES = pl.Schema(
@@ -28,16 +29,6 @@ OPTION_QUOTES = pl.Schema(
 )
 """Columns of what the desk learns, without the time it learned it."""
 ALL_DAY = "24/7"
-SPANS = {
-    "1m": timedelta(minutes=1),
-    "5m": timedelta(minutes=5),
-    "15m": timedelta(minutes=15),
-    "30m": timedelta(minutes=30),
-    "1h": timedelta(hours=1),
-    "4h": timedelta(hours=4),
-    "1d": timedelta(days=1),
-    "1w": timedelta(weeks=1),
-}
 PRICES = ("open", "high", "low", "close", "volume")
 UNTOLD = date(1970, 1, 1)
 """Beginning of an instrument whose service does not tell it: the same in every answer."""

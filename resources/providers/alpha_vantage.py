@@ -29,6 +29,7 @@ from resources.providers.base import (
     Unsupported,
     require_timeframe,
 )
+from trading.resampling import SPANS
 
 NAME = "alpha_vantage"
 STEPS = {"1m": "1min", "5m": "5min", "15m": "15min", "30m": "30min", "1h": "60min"}
@@ -117,7 +118,7 @@ class AlphaVantage(HttpProvider):
         return Answer(bars, _actions(prices, symbol, request))
 
     def _intraday(self, symbol: str, request: Request) -> Answer:
-        at, step = _frames.now(), _frames.SPANS[request.timeframe]
+        at, step = _frames.now(), SPANS[request.timeframe]
         months = [
             self._series(
                 symbol,

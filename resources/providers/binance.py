@@ -25,6 +25,7 @@ from resources.providers.base import (
     Unsupported,
     require_timeframe,
 )
+from trading.resampling import SPANS
 
 NAME = "binance"
 PAGE = 1000
@@ -43,9 +44,7 @@ class Binance(HttpProvider):
 
     name: ClassVar[str] = NAME
     Settings: ClassVar[type[BinanceSettings]] = BinanceSettings
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        asset_classes=("crypto",), timeframes=tuple(_frames.SPANS)
-    )
+    capabilities: ClassVar[Capabilities] = Capabilities(asset_classes=("crypto",), timeframes=tuple(SPANS))
     pace = (Pace(1000, 60.0),)
 
     def symbols(self) -> list[str]:
@@ -84,7 +83,7 @@ class Binance(HttpProvider):
         at = _frames.now()
         pair = re.sub(r"[-/]", "", self.ticker(symbol)).upper()
         # A week belongs to the session it ends in and begins up to six days before.
-        before = max(_frames.SPANS[request.timeframe] - timedelta(days=1), timedelta(0))
+        before = max(SPANS[request.timeframe] - timedelta(days=1), timedelta(0))
         start = datetime.combine(request.first, datetime.min.time(), UTC) - before
         end = datetime.combine(request.last, datetime.min.time(), UTC) + timedelta(days=1)
         pages = []
@@ -105,7 +104,7 @@ class Binance(HttpProvider):
             pages.append(page)
             if page.height < PAGE:
                 break
-            start = page["starts_at"][-1] + _frames.SPANS[request.timeframe]
+            start = page["starts_at"][-1] + SPANS[request.timeframe]
         bars = _frames.intraday(pl.concat(pages), symbol, request.timeframe, _frames.ALL_DAY, NAME)
         bars = _frames.required(_frames.within(bars, request, at), NAME, symbol, request)
         quote = QUOTES.search(pair)

@@ -29,6 +29,7 @@ from resources.providers.base import (
     Unsupported,
     require_timeframe,
 )
+from trading.resampling import SPANS
 
 T = TypeVar("T")
 NAME = "deribit"
@@ -177,7 +178,7 @@ class Deribit(HttpProvider):
         )
 
     def _one(self, symbol: str, request: Request) -> Answer:
-        at, step = _frames.now(), _frames.SPANS[request.timeframe]
+        at, step = _frames.now(), SPANS[request.timeframe]
         # Its days begin at eight in the morning, so that the first session's bar begins the day before.
         start = datetime.combine(request.first, datetime.min.time(), UTC) - step
         end = min(datetime.combine(request.last, datetime.min.time(), UTC) + timedelta(days=1), at)

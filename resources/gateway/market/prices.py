@@ -9,19 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from trading.orders import Bar
+from trading.resampling import SPANS
 
 SESSION_LENGTH = timedelta(hours=6, minutes=30)
-
-STEPS: dict[str, timedelta] = {
-    "1m": timedelta(minutes=1),
-    "5m": timedelta(minutes=5),
-    "15m": timedelta(minutes=15),
-    "30m": timedelta(minutes=30),
-    "1h": timedelta(hours=1),
-    "4h": timedelta(hours=4),
-    "1d": timedelta(days=1),
-    "1w": timedelta(weeks=1),
-}
 
 
 class Hours(NamedTuple):
@@ -136,7 +126,7 @@ class Tape:
         """Last bar of any timeframe that closed by a time."""
         found = [
             entries[-1]
-            for timeframe in STEPS
+            for timeframe in SPANS
             if (entries := self.bars(symbol, timeframe, datetime.min.replace(tzinfo=UTC), until))
         ]
         return max(found) if found else None
@@ -144,7 +134,7 @@ class Tape:
     def timeframes(self, symbol: str) -> list[str]:
         """Timeframes that a symbol has bars of, finest first."""
         self._of(symbol, "1d")
-        return [timeframe for timeframe in STEPS if self._bars.get((symbol, timeframe))]
+        return [timeframe for timeframe in SPANS if self._bars.get((symbol, timeframe))]
 
     def hours(self, session: date, symbols: Iterable[str]) -> Hours:
         """When a session is open: as given, else as its bars close."""

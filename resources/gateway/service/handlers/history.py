@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.market.prices import STEPS, TimedBar
+from resources.gateway.market.prices import TimedBar
 from resources.gateway.orders.placing import resolve
 from resources.gateway.service.handlers.registry import handles
 from resources.gateway.service.hub import Hub
@@ -16,6 +16,7 @@ from resources.gateway.service.pacing import historical_violation
 from resources.gateway.service.session import Session
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.times import EXCHANGE_ZONE, TimeSpellingError, read_time, spell_time
+from trading.resampling import SPANS
 
 _SIZES = {
     "1 min": "1m",
@@ -217,7 +218,7 @@ def push_bars(hub: Hub, session: Session, symbol: str) -> None:
         daily = kept["barSize"] in {"1 day", "1 week", "1W"}
         frame = _SIZES[kept["barSize"]]
         now = hub.broker.clock.now()
-        bars = hub.tape.bars(symbol, frame, now - STEPS[frame] * 10, now)
+        bars = hub.tape.bars(symbol, frame, now - SPANS[frame] * 10, now)
         if bars:
             session.send("historicalDataUpdate", bar_values(bars[-1], 1, daily=daily), reqId=number)
 

@@ -579,6 +579,7 @@ class Fills(Table):
     """Executions, one row each, with what they cost."""
 
     name = "fills"
+    version = 2  # price_currency, rate
     key = ("book", "execution_id")
     scope = ("book", "session")
     sort = ("book", "session", "execution_id")
@@ -596,14 +597,17 @@ class Fills(Table):
     commission = Column(NUMBER, "paid, in the currency, to the cent")
     slippage = Column(NUMBER, "cash lost against the price before slippage")
     realised_pnl = Column(NUMBER, "realised by this execution after commission, to the cent")
-    currency = Column(STRING, "ISO 4217 code")
+    currency = Column(STRING, "the book's currency, of all amounts of money; ISO 4217 code")
+    price_currency = Column(STRING, "currency of the price")
+    rate = Column(NUMBER, "units of the book's currency for one of the price's, at this execution")
     executed_at = Column(INSTANT, "time of the execution; simulated daily bars: open or close")
 
     checks = (
         one_of("side", "BUY", "SELL"),
-        *finite("quantity", "price", "commission", "slippage", "realised_pnl"),
+        *finite("quantity", "price", "commission", "slippage", "realised_pnl", "rate"),
         Check("quantity > 0", pl.col("quantity") > 0),
         Check("price >= 0", pl.col("price") >= 0),
+        Check("rate > 0", pl.col("rate") > 0),
     )
 
 
@@ -611,6 +615,7 @@ class Positions(Table):
     """Holdings at the close of a session, one row per strategy and symbol."""
 
     name = "positions"
+    version = 2  # price_currency, rate
     key = ("book", "session", "strategy", "symbol")
     scope = ("book", "session")
     sort = ("book", "session", "strategy", "symbol")
@@ -623,7 +628,7 @@ class Positions(Table):
     average_cost = Column(NUMBER, "cost basis per unit, commissions of the entry included")
     cost_basis = Column(NUMBER, "cash paid for the open lots, to the cent")
     price = Column(NUMBER, "mark: raw close, or the last one known")
-    market_value = Column(NUMBER, "quantity times mark times multiplier, to the cent")
+    market_value = Column(NUMBER, "quantity times mark times multiplier times rate, to the cent")
     unrealised_pnl = Column(NUMBER, "market value less cost basis, to the cent")
     opened = Column(DATE, "session of the first fill")
     sessions_held = Column(INTEGER, "sessions since the first fill")
@@ -634,10 +639,13 @@ class Positions(Table):
     trailing = Column(BOOLEAN, "whether the trailing stop is active")
     stale = Column(BOOLEAN, "whether the mark is older than the session")
     sector = Column(STRING, "sector, where known", optional=True)
-    currency = Column(STRING, "ISO 4217 code")
+    currency = Column(STRING, "the book's currency, of all amounts of money; ISO 4217 code")
+    price_currency = Column(STRING, "currency of mark, entry price, stop and target")
+    rate = Column(NUMBER, "units of the book's currency for one of the price's, at the close")
 
     checks = (
-        *finite("quantity", "average_cost", "price", "market_value", "unrealised_pnl"),
+        *finite("quantity", "average_cost", "price", "market_value", "unrealised_pnl", "rate"),
+        Check("rate > 0", pl.col("rate") > 0),
         Check("quantity is not 0", pl.col("quantity") != 0),
         Check(
             "market value - cost basis = unrealised P&L",

@@ -28,6 +28,7 @@ from delta.contracts import (
     Table,
 )
 from delta.manifest import RunRecord, record_run
+from resources.calendar import ALL_DAY
 from resources.config import DeskConfig
 from resources.http import keep_answers
 from resources.ingest import RowsResult, ingest_rows
@@ -177,7 +178,7 @@ def update_depth(
     source: str = "binance",
     files: Sequence[Path] = (),
     quoted_at: datetime | None = None,
-    calendar: str = "24/7",
+    calendar: str = ALL_DAY,
     levels: int = 20,
 ) -> ObservationUpdate:
     """Order books into ``depth``: from files that belong together, or from a provider, now."""

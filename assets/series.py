@@ -8,7 +8,7 @@ import polars as pl
 
 from delta import Lake, pin
 from delta.contracts import Bars, CorporateActions, Instruments
-from resources.calendar import sessions
+from resources.calendar import STOCKS, sessions
 from resources.providers._frames import time_zone
 from trading.adjust import adjusted
 from trading.history import newest
@@ -95,7 +95,7 @@ def bars_of(
     bars = newest(rows, Bars.key[:-1]).drop("known_at", "flags").sort("closes_at")
     if source != timeframe:
         described = pins.read(Instruments, where=pl.col("symbol") == symbol, columns=["calendar"]).collect()
-        calendar = described["calendar"][-1] if described.height else "XNYS"
+        calendar = described["calendar"][-1] if described.height else STOCKS
         hours = sessions(calendar, before - WEEK, last + WEEK)
         bars = resample(bars, timeframe, hours, zone=time_zone(calendar), until=until)
     return source, bars.filter(pl.col("closes_at") <= until, pl.col("session").is_between(first, last))

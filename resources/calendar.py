@@ -1,8 +1,8 @@
 """Trading calendars: sessions with their true opening and closing times, half days included.
 
 ``exchange_calendars`` knows the holidays; this module keeps its answer as polars frames, forty years at a
-time (a build costs much the same for one year as for forty) and each of them built once a process. Stocks
-use the exchange's code (``XNYS``), crypto ``24/7``, foreign exchange ``24/5``.
+time (a build costs much the same for one year as for forty) and each of them built once a process.
+:func:`usual_calendar` says which one an asset class trades on where nobody tells it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import polars as pl
 
 from delta.contracts import Sessions
 
+ALL_DAY, WEEKDAYS, STOCKS = "24/7", "24/5", "XNYS"
+"""Calendars of crypto, of foreign exchange and of everything that an exchange lists."""
 EARLIEST, LATEST = date(1950, 1, 1), date(2099, 12, 31)
 SPAN = 40
 """Years that are built at a time."""
@@ -26,6 +28,11 @@ _SEARCH = timedelta(days=14)
 
 class CalendarError(ValueError):
     """An unknown calendar, or a day that it does not cover."""
+
+
+def usual_calendar(asset_class: str) -> str:
+    """Calendar that an asset class trades on where neither the lake nor a provider tells another."""
+    return {"crypto": ALL_DAY, "fx": WEEKDAYS}.get(asset_class, STOCKS)
 
 
 def sessions(calendar: str, first: date, last: date) -> pl.DataFrame:
@@ -170,7 +177,7 @@ def with_sessions(bars: pl.DataFrame, calendar: str, minutes: int) -> pl.DataFra
         .sort("_row")
         .with_columns(closes_at=pl.min_horizontal(pl.col("start") + pl.duration(minutes=minutes), "_close"))
     )
-    inside = pl.lit(calendar == "24/5") | (pl.col("closes_at") > pl.col("opens_at"))
+    inside = pl.lit(calendar == WEEKDAYS) | (pl.col("closes_at") > pl.col("opens_at"))
     return placed.filter(inside).drop("_row", "_close", "opens_at")
 
 
@@ -213,7 +220,7 @@ def _build(calendar: str, first: date, last: date) -> Any:
 
     names = known.get_calendar_names(include_aliases=True)
     if calendar not in names:
-        near = difflib.get_close_matches(calendar.upper(), names, n=3) or ["XNYS", "24/7", "24/5"]
+        near = difflib.get_close_matches(calendar.upper(), names, n=3) or [STOCKS, ALL_DAY, WEEKDAYS]
         raise CalendarError(f"calendar {calendar!r} is unknown; did you mean {', '.join(near)}?")
     build = partial(_quietly, known.get_calendar, calendar)
     try:

@@ -193,8 +193,8 @@ def _requests(
 ) -> Mapping[str, Request]:
     """What is wanted of each asset class: the symbols named, else what the books need."""
     from assets.market_data import wanted
-    from resources.calendar import last_closed_session
-    from resources.ingest.plan import CALENDARS, STOCKS, known_instruments
+    from resources.calendar import last_closed_session, usual_calendar
+    from resources.ingest.plan import known_instruments
     from resources.providers.base import Request
 
     if not symbols:
@@ -205,7 +205,7 @@ def _requests(
     for symbol in symbols:
         grouped.setdefault(known.get(symbol, asset_class), []).append(symbol)
     return {
-        kind: Request(tuple(names), FIRST, last_closed_session(CALENDARS.get(kind, STOCKS), now))
+        kind: Request(tuple(names), FIRST, last_closed_session(usual_calendar(kind), now))
         for kind, names in grouped.items()
     }
 

@@ -16,7 +16,7 @@ import polars as pl
 from delta.contracts import Bars, Instruments
 from delta.lake import Lake
 from delta.reading import read
-from resources.calendar import previous_session, session_close, sessions
+from resources.calendar import previous_session, session_close, sessions, usual_calendar
 from resources.providers.base import Provider, Request
 from trading.history import newest
 
@@ -28,8 +28,6 @@ SLACK = timedelta(days=14)
 """How much later than asked a history may begin and still count as complete."""
 ASKED = "ingest"
 """Source of instruments that no provider described; they are valid from the first day asked for."""
-CALENDARS = {"crypto": "24/7", "fx": "24/5"}
-STOCKS = "XNYS"
 
 
 class IngestError(RuntimeError):
@@ -54,7 +52,7 @@ def calendars(provider: Provider, instruments: pl.DataFrame, symbols: Iterable[s
     """Calendar of every symbol: as the lake knows it, else by the provider's one asset class."""
     known = dict(instruments.select("symbol", "calendar").iter_rows())
     classes = provider.capabilities.asset_classes
-    usual = CALENDARS.get(classes[0], STOCKS) if len(classes) == 1 else STOCKS
+    usual = usual_calendar(classes[0] if len(classes) == 1 else "stock")
     return {symbol: known.get(symbol, usual) for symbol in symbols}
 
 

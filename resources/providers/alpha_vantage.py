@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import polars as pl
 
+from resources.calendar import ALL_DAY, STOCKS, WEEKDAYS
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import json_of
 from resources.keys import Key
@@ -113,7 +114,7 @@ class AlphaVantage(HttpProvider):
             symbol=self.ticker(symbol),
             outputsize=self.settings.output_size,
         ).with_columns(pl.col("at").str.to_date().alias("session"))
-        bars = _frames.within(_frames.daily(prices, symbol, "1d", "XNYS", NAME), request, at)
+        bars = _frames.within(_frames.daily(prices, symbol, "1d", STOCKS, NAME), request, at)
         _frames.required(bars, NAME, symbol, request)
         return Answer(bars, _actions(prices, symbol, request))
 
@@ -142,7 +143,7 @@ class AlphaVantage(HttpProvider):
         prices = pl.concat(months).with_columns(
             (starts.dt.convert_time_zone("UTC") - shift).alias("starts_at")
         )
-        bars = _frames.intraday(prices, symbol, request.timeframe, "XNYS", NAME)
+        bars = _frames.intraday(prices, symbol, request.timeframe, STOCKS, NAME)
         return Answer(_frames.required(_frames.within(bars, request, at), NAME, symbol, request))
 
     def _pair(self, symbol: str, base: str, quote: str, *, request: Request) -> Answer:
@@ -163,7 +164,7 @@ class AlphaVantage(HttpProvider):
         )
         prices = self._series(symbol, request.last, **asked)
         days = prices.with_columns(pl.col("at").str.to_date().alias("session"))
-        trading_calendar = _frames.ALL_DAY if crypto else "24/5"
+        trading_calendar = ALL_DAY if crypto else WEEKDAYS
         bars = _frames.within(_frames.daily(days, symbol, "1d", trading_calendar, NAME), request, at)
         listing = _frames.instrument(
             symbol,

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 import polars as pl
 
+from resources.calendar import ALL_DAY
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import json_of
 from resources.providers import _frames
@@ -199,7 +200,7 @@ class Deribit(HttpProvider):
             )
             start = until
         candles = pl.concat(pages) if pages else parse_chart({"status": "no_data"})
-        bars = _frames.intraday(candles, symbol, request.timeframe, _frames.ALL_DAY, NAME)
+        bars = _frames.intraday(candles, symbol, request.timeframe, ALL_DAY, NAME)
         bars = _frames.required(_frames.within(bars, request, at), NAME, symbol, request)
         listing = _frames.instrument(
             symbol,
@@ -207,7 +208,7 @@ class Deribit(HttpProvider):
             ticker=self.ticker(symbol),
             asset_class="future",
             exchange="DRBT",
-            trading_calendar=_frames.ALL_DAY,
+            trading_calendar=ALL_DAY,
             currency="USD",
         )
         return Answer(bars, instruments=listing)

@@ -30,8 +30,6 @@ from trading.quality import disagreements
 from trading.quality.findings import WARNINGS
 
 NAME = "fallback"
-CALENDARS = {"crypto": _frames.ALL_DAY, "fx": "24/5"}
-STOCKS = "XNYS"
 AROUND = 5
 """Sessions on each side of a gap that the next provider is asked for as well."""
 TOLERANCE = 0.005
@@ -230,7 +228,7 @@ class _Collected:
 
 def _one(providers: Sequence[Provider], request: Request, asset_class: str, tolerance: float) -> Outcome:
     symbol = request.symbols[0]
-    usual = CALENDARS.get(asset_class, STOCKS)
+    usual = calendar.usual_calendar(asset_class)
     collected = _Collected(request, Answer(), usual, WARNINGS.to_frame())
     said: list[Said] = []
     errors: list[ProviderError] = []

@@ -19,7 +19,16 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from resources.calendar import CalendarError, next_session, sessions, with_closes, with_sessions
+from resources.calendar import (
+    ALL_DAY,
+    STOCKS,
+    WEEKDAYS,
+    CalendarError,
+    next_session,
+    sessions,
+    with_closes,
+    with_sessions,
+)
 from resources.providers import base
 from resources.providers.lean_files import (
     FOR_EVER,
@@ -92,11 +101,11 @@ class Lean:
                 self.name, f"no folder {self.folder}", remedy="set `folder` to a LEAN data folder"
             )
         root = self.folder
-        self._equity = _Market(root / "equity/usa", "stock", "XNYS", "America/New_York")
+        self._equity = _Market(root / "equity/usa", "stock", STOCKS, "America/New_York")
         self._others = (
-            _Market(root / "forex" / settings.forex_market, "fx", "24/5", "UTC"),
-            _Market(root / "crypto" / settings.crypto_market, "crypto", "24/7", "UTC", suffix="_trade"),
-            _Market(root / "index/usa", "index", "XNYS", "America/Chicago"),
+            _Market(root / "forex" / settings.forex_market, "fx", WEEKDAYS, "UTC"),
+            _Market(root / "crypto" / settings.crypto_market, "crypto", ALL_DAY, "UTC", suffix="_trade"),
+            _Market(root / "index/usa", "index", STOCKS, "America/Chicago"),
         )
 
     def symbols(self) -> list[str]:
@@ -358,7 +367,7 @@ PROVIDER = Lean
 
 
 def _after(eve: date) -> date:
-    return next_session("XNYS", eve)
+    return next_session(STOCKS, eve)
 
 
 def _bounds(period: Period) -> tuple[date, date]:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from resources.calendar import ALL_DAY, STOCKS
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import json_of
 from resources.keys import Key
@@ -129,7 +130,7 @@ class Tiingo(HttpProvider):
             symbol=symbol,
             valid_for=_frames.validity(request.last, at),
         )
-        bars = _frames.within(_frames.daily(prices, symbol, request.timeframe, "XNYS", NAME), request, at)
+        bars = _frames.within(_frames.daily(prices, symbol, request.timeframe, STOCKS, NAME), request, at)
         _frames.required(bars, NAME, symbol, request)
         events = parse_actions(prices, symbol) if request.timeframe == "1d" else Answer().corporate_actions
         return Answer(bars, events, self._listing(symbol, ticker, request))
@@ -158,7 +159,7 @@ class Tiingo(HttpProvider):
             symbol=symbol,
             valid_for=_frames.validity(request.last, at),
         )
-        bars = _frames.intraday(prices, symbol, request.timeframe, "XNYS", NAME)
+        bars = _frames.intraday(prices, symbol, request.timeframe, STOCKS, NAME)
         return Answer(_frames.required(_frames.within(bars, request, at), NAME, symbol, request))
 
     def _crypto(self, symbol: str, request: Request) -> Answer:
@@ -179,14 +180,14 @@ class Tiingo(HttpProvider):
             symbol=symbol,
             valid_for=_frames.validity(request.last, at),
         )
-        bars = _frames.intraday(prices, symbol, request.timeframe, _frames.ALL_DAY, NAME)
+        bars = _frames.intraday(prices, symbol, request.timeframe, ALL_DAY, NAME)
         bars = _frames.required(_frames.within(bars, request, at), NAME, symbol, request)
         listing = _frames.instrument(
             symbol,
             source=NAME,
             asset_class="crypto",
             exchange="CRYPTO",
-            trading_calendar=_frames.ALL_DAY,
+            trading_calendar=ALL_DAY,
             currency=quote,
         )
         return Answer(bars, instruments=listing)
@@ -225,7 +226,7 @@ def parse_listing(meta: dict[str, Any], symbol: str, request: Request) -> pl.Dat
         ticker=meta["ticker"],
         asset_class="stock",
         exchange=meta.get("exchangeCode") or "US",
-        trading_calendar="XNYS",
+        trading_calendar=STOCKS,
         currency="USD",
         valid_from=first,
         valid_to=last if last + STILL_LISTED < request.last else None,

@@ -49,10 +49,21 @@ class UniverseConfig(Model):
         Symbols by name; empty: every instrument of the asset classes that the lake knows.
     asset_classes : tuple of str
         Asset classes taken when no symbols are named.
+    classes : dict
+        Asset class of named symbols that are of another class than the first of ``asset_classes``
+        (``BTCUSD = "crypto"``): it tells whom to ask for their bars before the lake knows them.
     """
 
     symbols: tuple[str, ...] = ()
     asset_classes: tuple[AssetClass, ...] = ("stock", "etf")
+    classes: dict[str, AssetClass] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _classes_of_its_own(self) -> UniverseConfig:
+        strange = sorted(self.classes.keys() - set(self.symbols))
+        if strange:
+            raise ValueError(f"classes names {', '.join(strange)}, which symbols does not")
+        return self
 
 
 class StrategyConfig(Model):

@@ -98,7 +98,8 @@ class PriceWindow:
     columns : mapping
         Symbol to its index below.
     ohlcv : array, shape (T, N, 5)
-        Open, high, low, close and volume; nan where a symbol has no bar.
+        Open, high, low, close and volume; nan where a symbol has no bar. Foreign exchange that is quoted
+        without volume has an infinite one.
     closes : array, shape (lookback + T, N)
         Closes adjusted for splits and dividends, for correlations; row ``lookback`` is the first session
         of the window.
@@ -247,6 +248,7 @@ def price_window(
         ohlcv[rows, cols, position] = chosen if picked is None else chosen * picked
     volume = history.volume[inside][within]
     ohlcv[rows, cols, 4] = volume if picked is None else volume / picked
+    _without_volume(ohlcv[:, :, 4], history)
     dense_ratio = None
     if picked is not None:
         dense_ratio = np.full(ohlcv.shape[:2], np.nan)
@@ -265,6 +267,12 @@ def price_window(
         hours={name: _beside(frame, times) for name, frame in (calendars or {}).items()},
         common=None if common is None else common[start : last + 1],
     )
+
+
+def _without_volume(volume: NDArray[np.float64], history: History) -> None:
+    """Let a quote of foreign exchange, which carries no volume, limit no fill."""
+    quoted = np.array([asset_class == "fx" for asset_class in history.asset_class], dtype=bool)
+    volume[:, quoted] = np.where(volume[:, quoted] == 0.0, np.inf, volume[:, quoted])
 
 
 def _common(history: History, calendars: Mapping[str, pl.DataFrame]) -> NDArray[np.bool_] | None:

@@ -205,15 +205,17 @@ def _requests(
     for symbol in symbols:
         grouped.setdefault(known.get(symbol, asset_class), []).append(symbol)
     return {
-        kind: Request(tuple(names), FIRST, last_closed_session(usual_calendar(kind), now))
+        kind: Request(tuple(names), FIRST, last_closed_session(usual_calendar(kind), now), asset_class=kind)
         for kind, names in grouped.items()
     }
 
 
 def _narrowed(request: Request, first: str | None, last: str | None, timeframe: str) -> Request:
-    from resources.providers.base import Request
+    from dataclasses import replace
 
-    return Request(request.symbols, _day(first, request.first), _day(last, request.last), timeframe)
+    return replace(
+        request, first=_day(first, request.first), last=_day(last, request.last), timeframe=timeframe
+    )
 
 
 def _day(text: str | None, default: date) -> date:

@@ -7,7 +7,7 @@ asked is asked for the missing beginning as well, unless its listing explains it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
@@ -48,11 +48,18 @@ def known_instruments(lake: Lake, symbols: Iterable[str]) -> pl.DataFrame:
     return newest(rows, ("symbol", "valid_from"))
 
 
-def calendars(provider: Provider, instruments: pl.DataFrame, symbols: Iterable[str]) -> dict[str, str]:
-    """Calendar of every symbol: as the lake knows it, else by the provider's one asset class."""
-    known = dict(instruments.select("symbol", "calendar").iter_rows())
+def supposed_class(provider: Provider, request: Request) -> str:
+    """Asset class of symbols that nobody has described: as it was asked, else the provider's only one."""
     classes = provider.capabilities.asset_classes
-    usual = usual_calendar(classes[0] if len(classes) == 1 else "stock")
+    return request.asset_class or (classes[0] if len(classes) == 1 else "stock")
+
+
+def calendars(
+    provider: Provider, request: Request, instruments: pl.DataFrame, symbols: Iterable[str]
+) -> dict[str, str]:
+    """Calendar of every symbol: as the lake knows it, else the usual one of its supposed asset class."""
+    known = dict(instruments.select("symbol", "calendar").iter_rows())
+    usual = usual_calendar(supposed_class(provider, request))
     return {symbol: known.get(symbol, usual) for symbol in symbols}
 
 
@@ -122,7 +129,7 @@ def requests(
                 spans.insert(0, (request.first, min(have.first - timedelta(days=1), last)))
         end_of_listing = final.get(symbol, date.max)
         planned.extend(
-            Request((symbol,), start, end, request.timeframe)
+            replace(request, symbols=(symbol,), first=start, last=end)
             for start, end in spans
             if start <= end and (start <= end_of_listing or have is None)
         )

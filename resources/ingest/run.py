@@ -31,6 +31,7 @@ from resources.ingest.plan import (
     known_instruments,
     refuse_open_sessions,
     requests,
+    supposed_class,
 )
 from resources.ingest.result import IngestResult
 from resources.providers import base
@@ -112,7 +113,7 @@ def ingest(
         raise IngestError(f"now = {now} has no time zone; give an aware time")
     job = _Ingest(lake, provider, request, now.astimezone(UTC), provenance, refetch, repair)
     instruments = known_instruments(lake, request.symbols)
-    chosen = calendars(provider, instruments, request.symbols)
+    chosen = calendars(provider, request, instruments, request.symbols)
     last_sessions = refuse_open_sessions(request, chosen, job.now)
     last = max(last_sessions.values())
     known = {} if refetch else coverage(lake, request.symbols, request.timeframe, request.first, last)
@@ -212,6 +213,11 @@ def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: 
     )
 
 
+def _currency(symbol: str, asset_class: str) -> str:
+    """Currency of prices that nobody has described: a pair is quoted in its last three letters."""
+    return symbol[-3:] if asset_class == "fx" and len(symbol) == 6 else "USD"
+
+
 def _described(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> pl.DataFrame:
     """Instruments that came with the bars, and a plain one for symbols that nobody described."""
     there = {*fetched.instruments["symbol"], *known["symbol"]}
@@ -220,12 +226,13 @@ def _described(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> pl.DataF
     ]
     if not missing:
         return fetched.instruments
-    usual = job.provider.capabilities.asset_classes
-    guess = usual[0] if len(usual) == 1 else "stock"
-    names = calendars(job.provider, known, missing)
+    guess = supposed_class(job.provider, job.request)
+    names = calendars(job.provider, job.request, known, missing)
+    since = job.request.first
     rows = [
-        (name, name, guess, "XXXX", names[name], "USD", None, None, 1.0, job.request.first, None, None, ASKED)
+        (name, name, guess, "XXXX", names[name], quoted, None, None, 1.0, since, None, None, ASKED)
         for name in missing
+        for quoted in [_currency(name, guess)]
     ]
     return pl.concat([fetched.instruments, pl.DataFrame(rows, schema=base.INSTRUMENTS, orient="row")])
 

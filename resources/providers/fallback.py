@@ -9,7 +9,7 @@ nothing is ever made up: a session that nobody has is told together with what ea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from threading import Lock
 from typing import Any, ClassVar, NamedTuple
@@ -204,7 +204,7 @@ class _Collected:
         first = before[-AROUND - 1] if len(before) > AROUND else gaps[0]
         last = after[AROUND] if len(after) > AROUND else gaps[-1]
         bounds = max(first, self.request.first), min(last, self.request.last)
-        return Request(self.request.symbols, *bounds, self.request.timeframe)
+        return replace(self.request, first=bounds[0], last=bounds[1])
 
     def add(self, other: Answer, tolerance: float) -> None:
         """Take the sessions that are missing from another answer, and compare the others."""
@@ -254,7 +254,7 @@ def _one(providers: Sequence[Provider], request: Request, asset_class: str, tole
 
 
 def _only(request: Request, symbol: str) -> Request:
-    return Request((symbol,), request.first, request.last, request.timeframe)
+    return replace(request, symbols=(symbol,))
 
 
 def _serves(provider: Provider, asset_class: str) -> bool:

@@ -50,7 +50,7 @@ def exchange_rates(
     Raises
     ------
     ConversionError
-        When a pair is quoted in neither of the two currencies, or has no bar of the last seven days.
+        When a pair is not one of the two currencies, or has no bar of the last seven days.
     """
     found = {}
     for other, by in conversion.items():
@@ -66,14 +66,18 @@ def _from_pair(
     other: str, currency: str, symbol: str, bars: pl.DataFrame, times: Sequence[SessionTimes]
 ) -> Rates:
     bars = bars.sort("closes_at")
-    quotes = set(bars["quote"])
-    if quotes and quotes not in ({currency}, {other}):
+    close, quotes = bars["close"].to_numpy(), set(bars["quote"])
+    if quotes == {currency} and symbol.startswith(other):
+        price = close
+    elif quotes == {other} and symbol.startswith(currency):
+        price = 1.0 / close
+    elif quotes:
         raise ConversionError(
-            f"conversion.{other} = {symbol!r}: its prices are in {', '.join(sorted(quotes))}; name a pair of "
-            f"{other} and {currency}"
+            f"conversion.{other} = {symbol!r}, priced in {', '.join(sorted(quotes))}, is no pair of {other} "
+            f"and {currency}; name one that begins with either and is priced in the other"
         )
-    close = bars["close"].to_numpy()
-    price = close if quotes == {currency} else 1.0 / close
+    else:
+        price = close
     known = bars["closes_at"].to_physical().to_numpy()
     return Rates(
         _known_at(other, symbol, known, price, [t.opens_at for t in times]),

@@ -85,7 +85,7 @@ def test_a_fixed_rate_needs_no_bars() -> None:
         ),
         (
             quotes(("EURUSD", "CHF", midnight(-1), 1.1)),
-            "its prices are in CHF; name a pair of EUR and USD",
+            "'EURUSD', priced in CHF, is no pair of EUR and USD; name one that begins with either",
         ),
     ],
     ids=["none", "only later ones", "too old", "another currency"],
@@ -93,6 +93,13 @@ def test_a_fixed_rate_needs_no_bars() -> None:
 def test_what_is_not_known_is_refused(bars: pl.DataFrame, said: str) -> None:
     with pytest.raises(ConversionError, match=said):
         exchange_rates({"EUR": "EURUSD"}, "USD", bars, times(2))
+
+
+@pytest.mark.parametrize(("pair", "quote"), [("GBPEUR", "EUR"), ("GBPUSD", "USD")])
+def test_a_pair_with_a_third_currency_is_refused(pair: str, quote: str) -> None:
+    bars = quotes((pair, quote, midnight(-1), 1.1))
+    with pytest.raises(ConversionError, match=f"'{pair}', priced in {quote}, is no pair of EUR and USD"):
+        exchange_rates({"EUR": pair}, "USD", bars, times(1))
 
 
 def test_a_weekend_is_not_too_old() -> None:

@@ -13,6 +13,7 @@ from delta import Pins
 from delta.contracts import Bars, CorporateActions, Instruments, OrderEvents
 from resources.calendar import next_session, sessions
 from trading.book import BookConfig
+from trading.corporate_actions import standing
 from trading.history import History, history_from_frames, newest
 from trading.window import Instrument, SessionTimes
 
@@ -34,7 +35,7 @@ class MarketFrames(NamedTuple):
     Attributes
     ----------
     actions : DataFrame
-        Newest knowledge of ``corporate_actions``.
+        Newest knowledge of ``corporate_actions``, without what was withdrawn.
     instruments : mapping
         Symbol to its description.
     """
@@ -56,9 +57,7 @@ def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
         When a symbol of the universe, or the benchmark, has no bar.
     """
     described = newest(pins.read(Instruments).collect(), Instruments.key[:-1])
-    actions = newest(
-        pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect(), CorporateActions.key[:-1]
-    )
+    actions = standing(pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect())
     symbols = _with_parts(universe(book, described), actions)
     wanted = (pl.col("timeframe") == book.timeframe) & (pl.col("session") <= last)
     columns = ["symbol", "session", "open", "high", "low", "close", "volume", "known_at"]

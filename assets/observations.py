@@ -1,4 +1,4 @@
-"""Observations besides bars: option chains, rates, order books, members, capitalisation, actions by hand.
+"""Observations besides bars: option chains, rates, order books, members, capitalisation.
 
 Each function asks a provider, writes what is new and records the step in the manifest. Every name stands
 alone: one that cannot be served is reported, the others are written.
@@ -17,8 +17,6 @@ import polars as pl
 from assets.stage import CODE_VERSION
 from delta import Commit, Lake, Provenance, pin
 from delta.contracts import (
-    Bars,
-    CorporateActions,
     Depth,
     Instruments,
     Memberships,
@@ -37,7 +35,6 @@ from resources.providers.depth_files import read_depth
 from resources.providers.registry import available, provider
 from resources.raw_answers import raw_answers
 from trading.history import newest
-from trading.quality import check_actions
 from trading.universe import capitalised
 
 STEP = "market/observations"
@@ -46,7 +43,6 @@ CURVE = ("DGS3MO", "DGS2", "DGS10", "VIXCLS")
 VOLATILITY = "_DVOL"
 """End of the names of volatility indices of coins, which Deribit serves."""
 COINS = frozenset({"BTC", "ETH", "SOL", "XRP", "MATIC"})
-BY_HAND = "person"
 
 Asked = Callable[[Any, str], pl.DataFrame]
 
@@ -226,31 +222,6 @@ def update_capitalisation(
     unknown = sorted(set(frame["symbol"]) - set(known["symbol"]))
     failed |= {name: f"{name}: the lake does not describe it; ingest its bars first" for name in unknown}
     return ObservationUpdate(desk.write(Instruments, rows, where, refetch=True), failed)
-
-
-def record_actions(desk: Observing, rows: pl.DataFrame) -> ObservationUpdate:
-    """Corporate actions that a person tells, such as spin-offs that no provider has.
-
-    Parameters
-    ----------
-    rows : polars.DataFrame
-        ``symbol, ex_date, action`` and what the action needs of ``value, pay_date, new_symbol, currency``.
-        They stand over what a provider says of the same symbol, day and action.
-    """
-    schema = {name: dtype for name, dtype in CorporateActions.schema().items() if name != "known_at"}
-    usual = {"currency": pl.lit("USD"), "source": pl.lit(BY_HAND)}
-    frame = rows.with_columns(
-        usual.get(name, pl.lit(None)).alias(name) for name in schema if name not in rows.columns
-    ).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-    here = pl.col("symbol").is_in(frame["symbol"].unique().to_list())
-    bars = desk.known(Bars, here & (pl.col("timeframe") == "1d"))
-    good, bad = check_actions(frame, bars)
-    result = desk.write(CorporateActions, good, here, refetch=True)
-    failed = {
-        f"{row['symbol']} {row['session']}": f"{row['symbol']}: {row['rule']}: {row['reason']}"
-        for row in bad.iter_rows(named=True)
-    }
-    return ObservationUpdate(result, failed)
 
 
 def _gathered(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,9 @@ def update_chains(
     source: str = "",
     expiries: Iterable[date] | None = None,
     strikes: tuple[float, float] | None = None,
+    span: tuple[date, date] | None = None,
 ) -> ObservationUpdate:
-    """Quotes of the option chains of some underlyings now, into ``option_quotes``.
+    """Quotes of the option chains of some underlyings now, or of past sessions, into ``option_quotes``.
 
     Parameters
     ----------
@@ -130,7 +132,10 @@ def update_chains(
         Provider; empty: Deribit for coins, the first provider of options configured (or Cboe) for others.
     expiries, strikes : optional
         Only these expiries, and strikes from the first to the second.
+    span : tuple of date, optional
+        First and last session, of a provider that keeps past quotes.
     """
+    past = {} if span is None else {"first": span[0], "last": span[1]}
     dates = None if expiries is None else list(expiries)
     configured = desk.config.data.providers("option", "default")
     usual = configured[0] if configured else "cboe"
@@ -138,11 +143,18 @@ def update_chains(
         desk,
         {name: source or ("deribit" if name in COINS else usual) for name in underlyings},
         "chain",
-        lambda one, name: one.chain(name, expiries=dates, strikes=strikes),
+        lambda one, name: _chain(one, name, expiries=dates, strikes=strikes, **past),
     )
     days = frame["session"].sort()
     where = pl.col("session").is_between(days[0], days[-1]) & pl.col("underlying").is_in(list(underlyings))
     return ObservationUpdate(desk.write(OptionQuotes, frame, where), failed)
+
+
+def _chain(one: Any, name: str, **asked: Any) -> pl.DataFrame:
+    if "first" in asked and "first" not in signature(one.chain).parameters:
+        raise Unsupported(one.name, "it has no past option quotes", symbol=name, remedy="leave the range out")
+    frame: pl.DataFrame = one.chain(name, **asked)
+    return frame
 
 
 def update_rates(

@@ -180,16 +180,24 @@ def chain(
     expiries: Annotated[list[str] | None, typer.Option("--expiry", help="Only this expiry.")] = None,
     lowest: Annotated[float | None, typer.Option("--lowest", help="Lowest strike.")] = None,
     highest: Annotated[float | None, typer.Option("--highest", help="Highest strike.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First session of past quotes, where the provider has them.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last session of past quotes.")] = None,
     source: Source = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write the quotes and greeks of option chains as they are now into the lake."""
+    """Write the quotes and greeks of option chains into the lake: as they are now, or of past sessions."""
     from assets.observations import update_chains
 
     days = [_day(text, date.min) for text in expiries] if expiries else None
     bounded = lowest is not None or highest is not None
     strikes = (lowest or 0.0, float("inf") if highest is None else highest) if bounded else None
-    _tell(update_chains(_observing(), underlyings, source=source, expiries=days, strikes=strikes), as_json)
+    span = (_day(first, date(1990, 1, 1)), _day(last, datetime.now(UTC).date())) if first or last else None
+    update = update_chains(
+        _observing(), underlyings, source=source, expiries=days, strikes=strikes, span=span
+    )
+    _tell(update, as_json)
 
 
 @app.command()

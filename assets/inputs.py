@@ -14,6 +14,7 @@ from delta import Pins
 from delta.contracts import Bars, CorporateActions, Instruments, OrderEvents
 from resources.calendar import next_session, sessions
 from trading.book import BookConfig
+from trading.corporate_actions import standing
 from trading.currencies import ConversionError, exchange_rates
 from trading.history import History, history_from_frames, newest
 from trading.window import Instrument, PriceWindow, SessionTimes, price_window
@@ -38,7 +39,7 @@ class MarketFrames(NamedTuple):
     Attributes
     ----------
     actions : DataFrame
-        Newest knowledge of ``corporate_actions``.
+        Newest knowledge of ``corporate_actions``, without what was withdrawn.
     instruments : mapping
         Symbol to its description.
     pairs : DataFrame
@@ -69,9 +70,7 @@ def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
         that the book does not convert.
     """
     described = newest(pins.read(Instruments).collect(), Instruments.key[:-1])
-    actions = newest(
-        pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect(), CorporateActions.key[:-1]
-    )
+    actions = standing(pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect())
     symbols = _with_parts(universe(book, described), actions)
     wanted = (pl.col("timeframe") == book.timeframe) & (pl.col("session") <= last)
     columns = ["symbol", "session", "open", "high", "low", "close", "volume", "known_at"]

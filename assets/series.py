@@ -11,6 +11,7 @@ from delta.contracts import Bars, CorporateActions, Instruments
 from resources.calendar import STOCKS, sessions
 from resources.providers._frames import time_zone
 from trading.adjust import adjusted
+from trading.corporate_actions import standing
 from trading.history import newest
 from trading.resampling import SPANS, resample
 from trading.universe import symbol_of
@@ -55,7 +56,7 @@ def adjusted_series(
     instruments = newest(pins.read(Instruments).collect(), Instruments.key[:-1], known)
     symbol = symbol_of(instruments, name, as_of)
     own = pl.col("symbol") == symbol
-    actions = newest(pins.read(CorporateActions, where=own).collect(), CorporateActions.key[:-1], known)
+    actions = standing(pins.read(CorporateActions, where=own).collect(), known)
     parts = actions.filter(pl.col("action") == "spin_off")["new_symbol"].drop_nulls().to_list()
     wanted = pl.col("symbol").is_in([symbol, *parts]) & (pl.col("timeframe") == timeframe)
     rows = pins.read(Bars, where=wanted & (pl.col("session") <= as_of)).collect()

@@ -203,11 +203,16 @@ class Bars(Table):
 
 
 class CorporateActions(Table):
-    """Splits, dividends, renames, delistings and spin-offs by ex date."""
+    """Splits, dividends, renames, delistings and spin-offs by ex date.
+
+    What was learned wrongly is corrected by a later version of the same action: with other figures, or
+    ``withdrawn`` when it never was. What was known before stays.
+    """
 
     name = "corporate_actions"
     key = ("symbol", "ex_date", "action", "known_at")
     sort = ("symbol", "ex_date")
+    version = 2
 
     symbol = Column(STRING, "permanent id of the instrument")
     ex_date = Column(DATE, "first session that trades without the right")
@@ -221,7 +226,9 @@ class CorporateActions(Table):
     pay_date = Column(DATE, "when cash is paid; null: on the ex date", optional=True)
     new_symbol = Column(STRING, "spin_off: the instrument received; rename: the new ticker", optional=True)
     currency = Column(STRING, "ISO 4217 code of the cash")
-    source = Column(STRING, "provider that said so")
+    withdrawn = Column(BOOLEAN, "whether this version says that the action never was")
+    reason = Column(STRING, "why this version replaces the one before", optional=True)
+    source = Column(STRING, "provider that said so, or person")
     known_at = Column(INSTANT, "when the desk learned it")
 
     checks = (
@@ -232,6 +239,7 @@ class CorporateActions(Table):
             pl.col("action").is_in(["rename", "delisting"]) | (pl.col("value").fill_null(0) > 0),
         ),
         Check("pay_date >= ex_date", pl.col("pay_date") >= pl.col("ex_date")),
+        Check("a withdrawal has a reason", ~pl.col("withdrawn") | pl.col("reason").is_not_null()),
     )
 
 

@@ -281,6 +281,7 @@ def _verdict(lake: Lake, symbols: list[str] | None, timeframe: str) -> tuple[pl.
     from delta.contracts import Bars, CorporateActions, Instruments
     from resources.calendar import sessions
     from resources.providers.base import BARS
+    from trading.corporate_actions import standing
     from trading.history import newest
     from trading.quality import check_bars
 
@@ -292,7 +293,7 @@ def _verdict(lake: Lake, symbols: list[str] | None, timeframe: str) -> tuple[pl.
         raise MissingError(f"the lake has no {timeframe} bars of {', '.join(missing) or 'any symbol'}")
     names = pl.col("symbol").is_in(bars["symbol"].unique().implode())
     instruments = newest(read(lake, Instruments, where=names).collect(), Instruments.key[:-1])
-    actions = newest(read(lake, CorporateActions, where=names).collect(), CorporateActions.key[:-1])
+    actions = standing(read(lake, CorporateActions, where=names).collect())
     first, last = bars["session"].min(), bars["session"].max()
     calendars = [sessions(name, first, last) for name in instruments["calendar"].unique().sort()]  # type: ignore[arg-type]
     verdict = check_bars(bars.select(BARS.names()), actions, pl.concat(calendars), instruments)

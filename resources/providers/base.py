@@ -22,7 +22,7 @@ def _without(table: type[Table], *left_out: str) -> pl.Schema:
 
 
 BARS = _without(Bars, "known_at", "flags")
-CORPORATE_ACTIONS = _without(CorporateActions, "known_at")
+CORPORATE_ACTIONS = _without(CorporateActions, "known_at", "withdrawn", "reason")
 INSTRUMENTS = _without(Instruments, "known_at")
 
 

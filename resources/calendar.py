@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -53,7 +53,7 @@ def sessions(calendar: str, first: date, last: date) -> pl.DataFrame:
     Raises
     ------
     CalendarError
-        On an unknown name, or a range outside 1950..2099.
+        On an unknown name, one that cannot be built, or a range outside 1950..2099.
     """
     if last < first:
         return Sessions.schema().to_frame()
@@ -105,11 +105,12 @@ def next_session(calendar: str, day: date) -> date:
 
 
 def last_closed_session(calendar: str, now: datetime) -> date:
-    """Last session whose close is not later than ``now`` (aware)."""
+    """Last session whose close is not later than ``now`` (aware, of any time zone)."""
     if now.tzinfo is None:
         raise CalendarError(f"calendar {calendar}: {now} has no time zone; give an aware time")
-    frame = sessions(calendar, now.date() - _SEARCH, now.date() + timedelta(days=1))
-    return _nearest(calendar, frame.filter(pl.col("closes_at") <= now), -1, now.date())
+    at = now.astimezone(UTC)
+    frame = sessions(calendar, at.date() - _SEARCH, at.date() + timedelta(days=1))
+    return _nearest(calendar, frame.filter(pl.col("closes_at") <= at), -1, at.date())
 
 
 def with_closes(bars: pl.DataFrame, calendar: str) -> pl.DataFrame:
@@ -225,17 +226,25 @@ def _build(calendar: str, first: date, last: date) -> Any:
     build = partial(_quietly, known.get_calendar, calendar)
     try:
         return build(start=str(first), end=str(last))
-    except ValueError:
-        bounded = build()
+    except (ValueError, NotImplementedError):
+        bounded = _buildable(calendar, build)
     lower, upper = bounded.bound_min(), bounded.bound_max()
     first = first if lower is None else max(first, lower.date())
     last = last if upper is None else min(last, upper.date())
     if first >= last:
         return None
+    return _buildable(calendar, partial(build, start=str(first), end=str(last)))
+
+
+def _buildable(calendar: str, build: Callable[..., Any]) -> Any:
+    """The calendar built; some that the package names it cannot build at all."""
     try:
-        return build(start=str(first), end=str(last))
-    except ValueError as error:
-        raise CalendarError(f"calendar {calendar}: cannot build {first} .. {last}: {error}") from error
+        return build()
+    except (ValueError, NotImplementedError) as error:
+        said = " ".join(str(error).split())[:120]
+        raise CalendarError(
+            f"calendar {calendar}: exchange_calendars cannot build it ({said}); choose another calendar"
+        ) from error
 
 
 def _quietly(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

@@ -1,7 +1,9 @@
 """Which range of which symbol has to be fetched: what the lake does not know, plus a short overlap.
 
 The overlap brings corrections of the latest sessions to light. A symbol whose known bars begin later than
-asked is asked for the missing beginning as well, unless its listing explains it.
+asked is asked for the missing beginning as well, unless its listing explains it. What lies between the known
+bars and a range apart from them is asked for, too: only the first and the last known session are looked up,
+and a hole would never be seen again.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ RECENT = timedelta(days=45)
 """How far back the latest bars of a symbol are looked for before its whole past is."""
 SLACK = timedelta(days=14)
 """How much later than asked a history may begin and still count as complete."""
+WHOLE = ("1d", "1w")
+"""Timeframes whose bars are kept without a hole: a range far from the known ones is asked for up to them."""
 ASKED = "ingest"
 """Source of instruments that no provider described; they are valid from the first day asked for."""
 
@@ -124,9 +128,13 @@ def requests(
         if have is None or refetch:
             spans = [(request.first, last)]
         else:
-            spans = [(max(request.first, _overlap(chosen[symbol], have.last, last)), last)]
+            begin = _overlap(chosen[symbol], have.last, last)
+            leaves_hole = request.first > have.last and request.timeframe in WHOLE
+            spans = [(begin if leaves_hole else max(request.first, begin), last)]
             if _begins_late(symbol, have, request.first, instruments):
-                spans.insert(0, (request.first, min(have.first - timedelta(days=1), last)))
+                end = have.first - timedelta(days=1)
+                end = end if request.timeframe in WHOLE else min(end, last)
+                spans = [(request.first, end), *(span for span in spans if span[0] > end)]
         end_of_listing = final.get(symbol, date.max)
         planned.extend(
             replace(request, symbols=(symbol,), first=start, last=end)

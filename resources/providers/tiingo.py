@@ -136,13 +136,12 @@ class Tiingo(HttpProvider):
         return Answer(bars, events, self._listing(symbol, ticker, request))
 
     def _listing(self, symbol: str, ticker: str, request: Request) -> pl.DataFrame:
-        meta = self.client.fetch(
+        return self.client.fetch(
             f"/tiingo/daily/{ticker}",
-            lambda body: json_of(body, NAME, symbol, dict),
+            lambda body: parse_listing(json_of(body, NAME, symbol, dict), symbol, request),
             symbol=symbol,
             valid_for=timedelta(days=1),
         )
-        return parse_listing(meta, symbol, request)
 
     def _iex(self, symbol: str, request: Request) -> Answer:
         at = _frames.now()

@@ -1,8 +1,8 @@
 """Trading calendars: sessions with their true opening and closing times, half days included.
 
 ``exchange_calendars`` knows the holidays; this module keeps its answer as polars frames, forty years at a
-time (a build costs much the same for one year as for forty) and each of them built once a process. Stocks
-use the exchange's code (``XNYS``), crypto ``24/7``, foreign exchange ``24/5``.
+time: a build costs much the same for one year as for forty. It is kept in memory, and as a file for the
+next process. Stocks use the exchange's code (``XNYS``), crypto ``24/7``, foreign exchange ``24/5``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from delta.contracts import Sessions
+from resources.calendar_files import kept
 
 EARLIEST, LATEST = date(1950, 1, 1), date(2099, 12, 31)
 SPAN = 40
@@ -183,6 +184,10 @@ def _nearest(calendar: str, frame: pl.DataFrame, at: int, day: date) -> date:
 
 @lru_cache(maxsize=64)
 def _years(calendar: str, first: int) -> pl.DataFrame:
+    return kept(calendar, first, partial(_built, calendar, first))
+
+
+def _built(calendar: str, first: int) -> pl.DataFrame:
     """Sessions of the years from one on; a part of them where the calendar's bounds cut in."""
     built = _build(calendar, date(first, 1, 1), date(min(first + SPAN - 1, LATEST.year), 12, 31))
     if built is None:

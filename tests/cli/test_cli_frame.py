@@ -32,7 +32,6 @@ HEAVY = {
     "matplotlib",
     "numpy",
     "pandas",
-    "plotext",
     "polars",
     "pydantic",
     "rich",

@@ -14,12 +14,12 @@ from assets.inputs import (
     clipped,
     day_before,
     prices_of,
-    read_market,
     refuse_traded,
     replaced_range,
     session_times,
 )
 from assets.research import strategies
+from assets.shared import shared_market
 from assets.stage import BACKFILL, RESEARCH, SESSION, Stage, frame_of
 from delta import Commit, ContractError, Lake, Pins, pin, read, run_of
 from delta.contracts import (
@@ -91,7 +91,7 @@ def walk(
     state = opening_state(stage.pins, book, window[0])
     unplaced = unplaced_orders(stage.pins, book, state) if scheduled else frozenset()
     source = broker_record(stage.pins, book, state, *window) if scheduled else None
-    market = read_market(stage.pins, book, window[1])
+    market = shared_market(stage.pins, book, window[1])
     frames = walk_frames(
         stage.pins,
         book,

@@ -9,11 +9,11 @@ from assets.inputs import (
     MARKET_READS,
     MarketFrames,
     clipped,
-    read_market,
     refuse_stale,
     refuse_traded,
     replaced_range,
 )
+from assets.shared import shared_market
 from assets.stage import RESEARCH, Stage, frame_of
 from delta import Commit, Lake, pin
 from delta.contracts import Candidates, OrderEvents, Regimes, Signals
@@ -52,7 +52,7 @@ def research(lake: Lake, book: BookConfig, first: date, last: date, run_id: str)
         return {}
     refuse_traded(pin(lake, [OrderEvents]), book, *window)
     stage = Stage(lake, run_id, RESEARCH, pin(lake, MARKET_READS), book)
-    market = read_market(stage.pins, book, window[1])
+    market = shared_market(stage.pins, book, window[1])
     refuse_stale(stage.pins, book, market, window[1])
     frames = research_frames(book, market, *window)
     scope = {"book": book.name, "session": replaced_range(book, *window)}

@@ -10,34 +10,13 @@ import json
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from trading.configuration import AssetClass, Model
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
 """ISO 4217 code, or a token's ticker."""
-AssetClass = Literal["stock", "etf", "crypto", "fx", "option", "index", "future"]
-
-
-class Model(BaseModel):
-    """Base of all configuration: unknown keys, NaN and infinities are refused and values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse ``true`` where a number is asked for: pydantic would read it as 1."""
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
-            raise ValueError("must be a number, not true or false")
-        return value
 
 
 class UniverseConfig(Model):

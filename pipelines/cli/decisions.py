@@ -105,7 +105,7 @@ def _book(name: str) -> BookConfig:
     """Book by its file, or as it was last used."""
     from resources.books import known_book
 
-    return known_book(context.desk().books, context.lake, name, strategies=False)
+    return known_book(context.books_folder(), context.lake, name, strategies=False)
 
 
 def _decided(pins: Pins, book: str) -> tuple[date, date]:

@@ -15,7 +15,7 @@ from resources.config.files import read_mapping
 from resources.config.problems import SECRET, Source, validated
 from resources.config.providers import checked_providers
 from resources.config.substitution import substitute
-from trading.book import AssetClass, Model
+from trading.configuration import AssetClass, Model
 
 Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w", "default"]
 ProviderName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -157,7 +157,9 @@ class DeskConfig(Model):
         return masked
 
 
-def load_desk(path: Path | str | None = None, env: Mapping[str, str] | None = None) -> DeskConfig:
+def load_desk(
+    path: Path | str | None = None, env: Mapping[str, str] | None = None, *, providers: bool = True
+) -> DeskConfig:
     """Read the desk's configuration: defaults, under the file, under ``DESK_*`` variables.
 
     Parameters
@@ -167,6 +169,8 @@ def load_desk(path: Path | str | None = None, env: Mapping[str, str] | None = No
         above it; else defaults alone.
     env : mapping, optional
         Environment; the process's own when left out.
+    providers : bool
+        Whether names and settings of providers are checked, too, which imports those with settings.
 
     Returns
     -------
@@ -192,11 +196,16 @@ def load_desk(path: Path | str | None = None, env: Mapping[str, str] | None = No
     )
     desk = validated(DeskConfig, overlay(content, values), source)
     root = _root(file)
+    if providers:
+        desk = _with_checked_providers(desk, source, root)
+    return _located(desk, root, {str(where[0]) for where in values if len(where) == 1})
+
+
+def _with_checked_providers(desk: DeskConfig, source: Source, root: Path) -> DeskConfig:
     settings, problems = checked_providers(desk.providers, desk.data.order, source, root)
     if problems:
         raise ConfigError(problems)
-    desk = desk.model_copy(update={"providers": settings} if settings else {})
-    return _located(desk, root, {str(where[0]) for where in values if len(where) == 1})
+    return desk.model_copy(update={"providers": settings} if settings else {})
 
 
 def file_of(path: Path | str | None, environment: Mapping[str, str]) -> Path | None:

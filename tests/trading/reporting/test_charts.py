@@ -258,7 +258,6 @@ extreme = st.one_of(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(extreme, extreme), max_size=12), st.integers(1, 200), st.integers(1, 40))
 def test_no_value_brings_the_terminal_chart_down(pairs, width: int, height: int) -> None:
-    # the plotting library is C++: an uncaught exception of its own ends the whole process
     first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     price_chart(days(len(pairs)), first, {"other": second}, width=width, height=height, colour=False)
 

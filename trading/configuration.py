@@ -1,0 +1,23 @@
+"""What the configurations of desk, books and strategies have in common."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+AssetClass = Literal["stock", "etf", "crypto", "fx", "option", "index", "future"]
+
+
+class Model(BaseModel):
+    """Base of all configuration: unknown keys, NaN and infinities are refused and values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse ``true`` where a number is asked for: pydantic would read it as 1."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
+            raise ValueError("must be a number, not true or false")
+        return value

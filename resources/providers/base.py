@@ -138,6 +138,10 @@ class ProviderError(RuntimeError):
         super().__init__(f"{head}: {problem}" + (f"; {remedy}" if remedy else ""))
 
 
+class UnknownProvider(ProviderError):  # noqa: N818
+    """There is no provider of this name."""
+
+
 class UnknownSymbol(ProviderError):  # noqa: N818 - named by what happened, as a reader would say it
     """The provider does not know the symbol."""
 

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from resources import providers
-from resources.providers.base import Provider, ProviderError
+from resources.providers.base import Provider, ProviderError, UnknownProvider
 
 ENTRY_POINTS = "desk.providers"
 
@@ -71,7 +71,7 @@ def _find(name: str) -> type[Provider]:
             return chosen
     found = available()
     if name not in found:
-        raise ProviderError(name, "no such provider", remedy=f"choose one of {', '.join(sorted(found))}")
+        raise UnknownProvider(name, "no such provider", remedy=f"choose one of {', '.join(sorted(found))}")
     return found[name]
 
 

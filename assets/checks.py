@@ -11,7 +11,7 @@ from delta.contracts import Bars, Books, CorporateActions, Fills, OrderEvents, O
 from resources.calendar import sessions
 from resources.desk import DeskResource
 from trading.book import BookConfig
-from trading.history import newest
+from trading.corporate_actions import standing
 
 Found = Callable[[Lake], dg.AssetCheckResult]
 
@@ -140,7 +140,7 @@ def executed_within_the_order(lake: Lake) -> dg.AssetCheckResult:
     )
     fills = read(lake, Fills).join(orders, on=["book", "order_ref", "symbol"]).collect()
     splits = read(lake, CorporateActions, where=pl.col("action") == "split").collect()
-    splits = newest(splits, CorporateActions.key[:-1]).select("symbol", "ex_date", ratio="value")
+    splits = standing(splits).select("symbol", "ex_date", ratio="value")
     raw = [name for name, book in _configurations(lake).items() if book.prices == "raw"]
     applied = (
         fills.join(splits, on="symbol")

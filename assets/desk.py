@@ -13,6 +13,7 @@ from assets.inputs import (
     RefusedError,
     clipped,
     day_before,
+    prices_of,
     read_market,
     refuse_traded,
     replaced_range,
@@ -42,7 +43,6 @@ from trading.rules import Policy
 from trading.signals import candidates_by_session, signals_by_session
 from trading.simulate import Inputs, simulate
 from trading.state import BookState, from_json, new_state
-from trading.window import price_window
 
 READS = (*MARKET_READS, Candidates, Signals, Regimes, Portfolio, OrderEvents, BrokerSnapshots, *EXECUTED)
 WRITES = (Orders, OrderEvents, Fills, Positions, Trades, Portfolio)
@@ -138,7 +138,7 @@ def walk_frames(
     times = session_times(book.calendar, first, last)
     journal = simulate(
         state,
-        price_window(market.history, times, book, market.actions, market.instruments),
+        prices_of(market, book, times),
         walk_inputs(pins, book, first, last),
         policy(book),
         config_hash=config_hash(book),

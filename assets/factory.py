@@ -4,6 +4,7 @@ The stages themselves are plain functions in their own modules; here they get ke
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -112,7 +113,7 @@ def _narrowed(requests: Mapping[str, Request], config: MarketConfig) -> dict[str
         symbols = tuple(config.symbols) or request.symbols
         first = date.fromisoformat(config.first) if config.first else request.first
         last = date.fromisoformat(config.last) if config.last else request.last
-        narrowed[asset_class] = Request(symbols, first, last, request.timeframe)
+        narrowed[asset_class] = replace(request, symbols=symbols, first=first, last=last)
     return narrowed
 
 

@@ -1,7 +1,8 @@
 """Families of a book's assets: the same stages under two prefixes with two kinds of partitions.
 
-``desk/...`` holds paper and live books by session, ``backtest/...`` any book by year. One factory a stage
-builds both, so that a day that was backfilled and one that was scheduled come from the same function.
+``desk/...`` and its sisters for other calendars hold paper and live books by session, ``backtest/...`` any
+book by year. One factory a stage builds them all, so that a day that was backfilled and one that was
+scheduled come from the same function.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Family:
 
     Attributes
     ----------
+    books : DynamicPartitionsDefinition
+        The books that have partitions.
     time : str
         Name of the time dimension, ``session`` or ``year``; the other dimension is ``book``.
     scheduled : bool
@@ -38,6 +41,7 @@ class Family:
 
     prefix: str
     partitions: dg.MultiPartitionsDefinition
+    books: dg.DynamicPartitionsDefinition
     time: str
     scheduled: bool
 

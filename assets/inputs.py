@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
@@ -13,11 +14,15 @@ from delta import Pins
 from delta.contracts import Bars, CorporateActions, Instruments, OrderEvents
 from resources.calendar import next_session, sessions
 from trading.book import BookConfig
+from trading.corporate_actions import standing
+from trading.currencies import ConversionError, exchange_rates
 from trading.history import History, history_from_frames, newest
-from trading.window import Instrument, SessionTimes
+from trading.window import Instrument, PriceWindow, SessionTimes, price_window
 
 MARKET_READS = (Bars, CorporateActions, Instruments)
 """Tables that every decision reads."""
+AROUND = timedelta(days=14)
+"""Days around a range within which every calendar has a session."""
 
 
 class MissingDataError(RuntimeError):
@@ -34,14 +39,20 @@ class MarketFrames(NamedTuple):
     Attributes
     ----------
     actions : DataFrame
-        Newest knowledge of ``corporate_actions``.
+        Newest knowledge of ``corporate_actions``, without what was withdrawn.
     instruments : mapping
         Symbol to its description.
+    pairs : DataFrame
+        ``symbol, quote, closes_at, close`` of the pairs that convert other currencies.
+    calendars : mapping
+        Calendar of some instrument, other than the book's, to its sessions.
     """
 
     history: History
     actions: pl.DataFrame
     instruments: Mapping[str, Instrument]
+    pairs: pl.DataFrame
+    calendars: Mapping[str, pl.DataFrame]
 
 
 def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
@@ -54,11 +65,12 @@ def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
     ------
     MissingDataError
         When a symbol of the universe, or the benchmark, has no bar.
+    RefusedError
+        When an instrument has sessions that the book's calendar does not contain, or is priced in a currency
+        that the book does not convert.
     """
     described = newest(pins.read(Instruments).collect(), Instruments.key[:-1])
-    actions = newest(
-        pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect(), CorporateActions.key[:-1]
-    )
+    actions = standing(pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect())
     symbols = _with_parts(universe(book, described), actions)
     wanted = (pl.col("timeframe") == book.timeframe) & (pl.col("session") <= last)
     columns = ["symbol", "session", "open", "high", "low", "close", "volume", "known_at"]
@@ -72,10 +84,102 @@ def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
             f"book {book.name}: no {book.timeframe} bars of {names} up to {last}; run: desk data ingest"
         )
     actions = actions.filter(pl.col("symbol").is_in(symbols))
-    begin = min(bars["session"].min(), book.start)  # type: ignore[type-var]
-    calendar = sessions(book.calendar, begin, last)  # type: ignore[arg-type]
+    first_bar: date = bars["session"].min()  # type: ignore[assignment]
+    begin = min(first_bar, book.start)
+    calendar = sessions(book.calendar, begin, last)
     history = history_from_frames(bars, actions, described, calendar)
-    return MarketFrames(history, actions, _instruments(described, symbols))
+    instruments = _instruments(described, symbols)
+    return MarketFrames(
+        history,
+        actions,
+        instruments,
+        _pairs(pins, book, instruments, described, last),
+        _calendars(
+            book,
+            {symbol: instruments[symbol] for symbol in history.symbols if symbol in instruments},
+            begin,
+            last,
+        ),
+    )
+
+
+def prices_of(market: MarketFrames, book: BookConfig, times: Sequence[SessionTimes]) -> PriceWindow:
+    """Prices of a window of sessions for the day loop, with the rates and hours that its symbols need.
+
+    Raises
+    ------
+    MissingDataError
+        When a rate of exchange is not known.
+    """
+    try:
+        rates = exchange_rates(book.conversion, book.currency, market.pairs, times)
+    except ConversionError as error:
+        raise MissingDataError(f"book {book.name}: {error}") from error
+    return price_window(
+        market.history,
+        times,
+        book,
+        market.actions,
+        market.instruments,
+        rates=rates,
+        calendars=market.calendars,
+    )
+
+
+def _pairs(
+    pins: Pins, book: BookConfig, instruments: Mapping[str, Instrument], described: pl.DataFrame, last: date
+) -> pl.DataFrame:
+    """Bars of the pairs that convert the currencies of a book's instruments."""
+    foreign = {
+        one.currency: symbol for symbol, one in instruments.items() if one.currency not in ("", book.currency)
+    }
+    for currency, symbol in foreign.items():
+        if currency not in book.conversion:
+            raise RefusedError(
+                f"book {book.name}: {symbol} is priced in {currency}, the book is kept in {book.currency}; "
+                f'say how to convert: [conversion] {currency} = "PAIR", or a fixed rate'
+            )
+    names = sorted({by for by in book.conversion.values() if isinstance(by, str)})
+    wanted = (pl.col("timeframe") == book.timeframe) & (pl.col("session") <= last)
+    columns = ["symbol", "timeframe", "closes_at", "close", "known_at"]
+    bars = pins.read(Bars, where=wanted & pl.col("symbol").is_in(names), columns=columns).collect()
+    quotes = described.sort("valid_from").unique("symbol", keep="last").select("symbol", quote="currency")
+    return (
+        newest(bars, Bars.key[:-1])
+        .join(quotes, on="symbol", how="inner")
+        .select("symbol", "quote", "closes_at", "close")
+    )
+
+
+def _calendars(
+    book: BookConfig, instruments: Mapping[str, Instrument], first: date, last: date
+) -> dict[str, pl.DataFrame]:
+    """Sessions of the instruments' calendars, other than the book's, some days beyond the range included.
+
+    A book decides at the close of its own session on bars that have closed by then, and what it decides may
+    trade at the next open: so each session of an instrument must lie within the book's session of that day.
+    """
+    names = {one.calendar: symbol for symbol, one in instruments.items()}
+    own = sessions(book.calendar, first - AROUND, last).select("session", "opens_at", "closes_at")
+    found = {}
+    for name in names.keys() - {"", book.calendar}:
+        frame = sessions(name, first - AROUND, last + AROUND)
+        beside = frame.filter(pl.col("session").is_between(first, last)).join(
+            own, on="session", how="left", suffix="_own"
+        )
+        outside = beside.filter(
+            pl.col("opens_at_own").is_null()
+            | (pl.col("opens_at") < pl.col("opens_at_own"))
+            | (pl.col("closes_at") > pl.col("closes_at_own"))
+        )
+        if not outside.is_empty():
+            raise RefusedError(
+                f"book {book.name}: session {outside['session'][-1]} of {name}, on which {names[name]} "
+                f"trades, does not lie within one of {book.calendar}; choose a calendar that contains it, "
+                'such as calendar = "24/7"'
+            )
+        found[name] = frame
+    return found
 
 
 def universe(book: BookConfig, described: pl.DataFrame) -> list[str]:
@@ -136,17 +240,34 @@ def refuse_stale(pins: Pins, book: BookConfig, market: MarketFrames, last: date)
 
     Sessions without bars between others are no reason, nor is a universe that was delisted.
     """
+    calendars: dict[str, list[str]] = defaultdict(list)
+    for symbol in market.history.symbols:
+        described = market.instruments.get(symbol)
+        calendars[described.calendar if described else ""].append(symbol)
+    for calendar, symbols in calendars.items():
+        days = market.calendars.get(calendar)
+        due = last if days is None else days.filter(pl.col("session") <= last)["session"][-1]
+        _refuse_stale(pins, book, market, symbols, due)
+
+
+def _refuse_stale(
+    pins: Pins, book: BookConfig, market: MarketFrames, symbols: Sequence[str], last: date
+) -> None:
+    """Refuse a session that no bar of the symbols of one calendar has reached."""
     history = market.history
-    newest_bar: date = history.sessions[history.session_index.max()].astype(object)
+    newest_bar: date = history.sessions[
+        max(int(history.session_index[history.rows(symbol)][-1]) for symbol in symbols)
+    ].astype(object)
     if newest_bar >= last:
         return
     gone = market.actions.filter(pl.col("action") == "delisting")["symbol"]
-    alive = sorted({*history.symbols} - {*gone})
+    alive = sorted({*symbols} - {*gone})
     later = pl.col("symbol").is_in(alive) & (pl.col("session") > last)
     if not alive or not pins.read(Bars, where=later, columns=["session"]).head(1).collect().is_empty():
         return
+    which = "its universe" if len(symbols) == len(history.symbols) else f"{', '.join(symbols[:5])}"
     raise MissingDataError(
-        f"book {book.name}: the newest {book.timeframe} bars of its universe are of {newest_bar}, session "
+        f"book {book.name}: the newest {book.timeframe} bars of {which} are of {newest_bar}, session "
         f"{last} has none; ingest them (desk data ingest), or end the book at {newest_bar}"
     )
 
@@ -154,10 +275,8 @@ def refuse_stale(pins: Pins, book: BookConfig, market: MarketFrames, last: date)
 def _instruments(described: pl.DataFrame, symbols: Sequence[str]) -> dict[str, Instrument]:
     latest = described.filter(pl.col("symbol").is_in(symbols)).sort("valid_from")
     return {
-        symbol: Instrument(asset_class, sector, multiplier)
-        for symbol, asset_class, sector, multiplier in latest.select(
-            "symbol", "asset_class", "sector", "multiplier"
-        ).iter_rows()
+        symbol: Instrument(*described)
+        for symbol, *described in latest.select("symbol", *Instrument._fields).iter_rows()
     }
 
 

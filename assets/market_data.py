@@ -144,25 +144,31 @@ def wanted(lake: Lake, config: DeskConfig, books: Sequence[BookConfig], now: dat
             first, end = spans.get(asset_class, (date.max, date.min))
             spans[asset_class] = (min(first, book.start - LEAD), max(end, last))
     return {
-        asset_class: Request(tuple(sorted(names)), *spans[asset_class])
+        asset_class: Request(tuple(sorted(names)), *spans[asset_class], asset_class=asset_class)
         for asset_class, names in symbols.items()
         if names and spans[asset_class][0] <= spans[asset_class][1]
     }
 
 
 def _symbols(book: BookConfig, config: DeskConfig, classes: Mapping[str, str]) -> dict[str, set[str]]:
-    usual = book.universe.asset_classes[0]
-    named = {*book.universe.symbols, *([book.benchmark] if book.benchmark else [])}
+    usual = dict.fromkeys(_named(book), book.universe.asset_classes[0])
+    usual |= {by: "fx" for by in book.conversion.values() if isinstance(by, str)}
+    usual |= book.universe.classes
     found: dict[str, set[str]] = {}
-    for symbol in named:
-        found.setdefault(classes.get(symbol, usual), set()).add(symbol)
+    for symbol, asset_class in usual.items():
+        found.setdefault(classes.get(symbol, asset_class), set()).add(symbol)
     if not book.universe.symbols:
         for asset_class in book.universe.asset_classes:
             if not config.data.providers(asset_class, book.timeframe):
                 continue
             known = {symbol for symbol, kind in classes.items() if kind == asset_class}
-            found.setdefault(asset_class, set()).update(known or _listed(config, asset_class))
+            listed = _listed(config, asset_class) if asset_class in config.data.order and not known else ()
+            found.setdefault(asset_class, set()).update(known, listed)
     return found
+
+
+def _named(book: BookConfig) -> list[str]:
+    return [*book.universe.symbols, *([book.benchmark] if book.benchmark else [])]
 
 
 def _listed(config: DeskConfig, asset_class: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Observations besides bars: option chains, rates, order books, members, capitalisation, actions by hand.
+"""Observations besides bars: option chains, rates, order books, members, capitalisation.
 
 Each function asks a provider, writes what is new and records the step in the manifest. Every name stands
 alone: one that cannot be served is reported, the others are written.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,6 @@ import polars as pl
 from assets.stage import CODE_VERSION
 from delta import Commit, Lake, Provenance, pin
 from delta.contracts import (
-    Bars,
-    CorporateActions,
     Depth,
     Instruments,
     Memberships,
@@ -28,6 +27,7 @@ from delta.contracts import (
     Table,
 )
 from delta.manifest import RunRecord, record_run
+from resources.calendar import ALL_DAY
 from resources.config import DeskConfig
 from resources.http import keep_answers
 from resources.ingest import RowsResult, ingest_rows
@@ -36,7 +36,6 @@ from resources.providers.depth_files import read_depth
 from resources.providers.registry import available, provider
 from resources.raw_answers import raw_answers
 from trading.history import newest
-from trading.quality import check_actions
 from trading.universe import capitalised
 
 STEP = "market/observations"
@@ -45,7 +44,6 @@ CURVE = ("DGS3MO", "DGS2", "DGS10", "VIXCLS")
 VOLATILITY = "_DVOL"
 """End of the names of volatility indices of coins, which Deribit serves."""
 COINS = frozenset({"BTC", "ETH", "SOL", "XRP", "MATIC"})
-BY_HAND = "person"
 
 Asked = Callable[[Any, str], pl.DataFrame]
 
@@ -124,8 +122,9 @@ def update_chains(
     source: str = "",
     expiries: Iterable[date] | None = None,
     strikes: tuple[float, float] | None = None,
+    span: tuple[date, date] | None = None,
 ) -> ObservationUpdate:
-    """Quotes of the option chains of some underlyings now, into ``option_quotes``.
+    """Quotes of the option chains of some underlyings now, or of past sessions, into ``option_quotes``.
 
     Parameters
     ----------
@@ -133,7 +132,10 @@ def update_chains(
         Provider; empty: Deribit for coins, the first provider of options configured (or Cboe) for others.
     expiries, strikes : optional
         Only these expiries, and strikes from the first to the second.
+    span : tuple of date, optional
+        First and last session, of a provider that keeps past quotes.
     """
+    past = {} if span is None else {"first": span[0], "last": span[1]}
     dates = None if expiries is None else list(expiries)
     configured = desk.config.data.providers("option", "default")
     usual = configured[0] if configured else "cboe"
@@ -141,11 +143,18 @@ def update_chains(
         desk,
         {name: source or ("deribit" if name in COINS else usual) for name in underlyings},
         "chain",
-        lambda one, name: one.chain(name, expiries=dates, strikes=strikes),
+        lambda one, name: _chain(one, name, expiries=dates, strikes=strikes, **past),
     )
     days = frame["session"].sort()
     where = pl.col("session").is_between(days[0], days[-1]) & pl.col("underlying").is_in(list(underlyings))
     return ObservationUpdate(desk.write(OptionQuotes, frame, where), failed)
+
+
+def _chain(one: Any, name: str, **asked: Any) -> pl.DataFrame:
+    if "first" in asked and "first" not in signature(one.chain).parameters:
+        raise Unsupported(one.name, "it has no past option quotes", symbol=name, remedy="leave the range out")
+    frame: pl.DataFrame = one.chain(name, **asked)
+    return frame
 
 
 def update_rates(
@@ -177,7 +186,7 @@ def update_depth(
     source: str = "binance",
     files: Sequence[Path] = (),
     quoted_at: datetime | None = None,
-    calendar: str = "24/7",
+    calendar: str = ALL_DAY,
     levels: int = 20,
 ) -> ObservationUpdate:
     """Order books into ``depth``: from files that belong together, or from a provider, now."""
@@ -225,31 +234,6 @@ def update_capitalisation(
     unknown = sorted(set(frame["symbol"]) - set(known["symbol"]))
     failed |= {name: f"{name}: the lake does not describe it; ingest its bars first" for name in unknown}
     return ObservationUpdate(desk.write(Instruments, rows, where, refetch=True), failed)
-
-
-def record_actions(desk: Observing, rows: pl.DataFrame) -> ObservationUpdate:
-    """Corporate actions that a person tells, such as spin-offs that no provider has.
-
-    Parameters
-    ----------
-    rows : polars.DataFrame
-        ``symbol, ex_date, action`` and what the action needs of ``value, pay_date, new_symbol, currency``.
-        They stand over what a provider says of the same symbol, day and action.
-    """
-    schema = {name: dtype for name, dtype in CorporateActions.schema().items() if name != "known_at"}
-    usual = {"currency": pl.lit("USD"), "source": pl.lit(BY_HAND)}
-    frame = rows.with_columns(
-        usual.get(name, pl.lit(None)).alias(name) for name in schema if name not in rows.columns
-    ).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-    here = pl.col("symbol").is_in(frame["symbol"].unique().to_list())
-    bars = desk.known(Bars, here & (pl.col("timeframe") == "1d"))
-    good, bad = check_actions(frame, bars)
-    result = desk.write(CorporateActions, good, here, refetch=True)
-    failed = {
-        f"{row['symbol']} {row['session']}": f"{row['symbol']}: {row['rule']}: {row['reason']}"
-        for row in bad.iter_rows(named=True)
-    }
-    return ObservationUpdate(result, failed)
 
 
 def _gathered(

@@ -21,6 +21,7 @@ from delta.contracts import (
     Signals,
     Trades,
 )
+from resources.calendar import ALL_DAY, WEEKDAYS
 from trading.book import BookConfig
 from trading.performance import summary
 from trading.reporting import (
@@ -59,7 +60,7 @@ def report(lake: Lake, book: BookConfig, first: date, last: date, run_id: str) -
 
 def sessions_a_year(book: BookConfig) -> int:
     """Sessions that a year is annualised with: 365 where the market never closes, 260 on weekdays, 252."""
-    return {"24/7": 365, "24/5": 260}.get(book.calendar, 252)
+    return {ALL_DAY: 365, WEEKDAYS: 260}.get(book.calendar, 252)
 
 
 def book_rows(

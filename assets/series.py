@@ -8,9 +8,10 @@ import polars as pl
 
 from delta import Lake, pin
 from delta.contracts import Bars, CorporateActions, Instruments
-from resources.calendar import sessions
+from resources.calendar import STOCKS, sessions
 from resources.providers._frames import time_zone
 from trading.adjust import adjusted
+from trading.corporate_actions import standing
 from trading.history import newest
 from trading.resampling import SPANS, resample
 from trading.universe import symbol_of
@@ -55,7 +56,7 @@ def adjusted_series(
     instruments = newest(pins.read(Instruments).collect(), Instruments.key[:-1], known)
     symbol = symbol_of(instruments, name, as_of)
     own = pl.col("symbol") == symbol
-    actions = newest(pins.read(CorporateActions, where=own).collect(), CorporateActions.key[:-1], known)
+    actions = standing(pins.read(CorporateActions, where=own).collect(), known)
     parts = actions.filter(pl.col("action") == "spin_off")["new_symbol"].drop_nulls().to_list()
     wanted = pl.col("symbol").is_in([symbol, *parts]) & (pl.col("timeframe") == timeframe)
     rows = pins.read(Bars, where=wanted & (pl.col("session") <= as_of)).collect()
@@ -95,7 +96,7 @@ def bars_of(
     bars = newest(rows, Bars.key[:-1]).drop("known_at", "flags").sort("closes_at")
     if source != timeframe:
         described = pins.read(Instruments, where=pl.col("symbol") == symbol, columns=["calendar"]).collect()
-        calendar = described["calendar"][-1] if described.height else "XNYS"
+        calendar = described["calendar"][-1] if described.height else STOCKS
         hours = sessions(calendar, before - WEEK, last + WEEK)
         bars = resample(bars, timeframe, hours, zone=time_zone(calendar), until=until)
     return source, bars.filter(pl.col("closes_at") <= until, pl.col("session").is_between(first, last))

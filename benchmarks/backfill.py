@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.desk import READS, opening_state, policy, walk_inputs
-from assets.inputs import clipped, read_market, session_times
+from assets.inputs import clipped, prices_of, read_market, session_times
 from benchmarks.market import fill, market
 from benchmarks.workplace import (
     child,
@@ -36,7 +36,6 @@ from pipelines.runs import desk_instance, run_backtest
 from resources.desk import DeskResource
 from trading.book import config_hash
 from trading.simulate import simulate
-from trading.window import price_window
 
 SIZES = ((500, 630), (500, 2520), (2000, 2520), (5000, 5040))
 NAME = "momentum"
@@ -107,7 +106,7 @@ def decide_only(folder: Path, repetitions: int) -> dict[str, Any]:
     pins = pin(desk.lake(), READS)
     market = read_market(pins, book, last)
     times = session_times(book.calendar, first, last)
-    prices = price_window(market.history, times, book, market.actions, market.instruments)
+    prices = prices_of(market, book, times)
     inputs, rules, digest = walk_inputs(pins, book, first, last), policy(book), config_hash(book)
     taken, busy = [], []
     for _ in range(repetitions):

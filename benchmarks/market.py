@@ -114,6 +114,8 @@ def _conformed(frame: pl.DataFrame, table: type[Table], known_at: datetime) -> p
         **{name: pl.lit(value) for name, value in _CONSTANT.items()},
         "known_at": pl.lit(known_at),
         "flags": pl.lit([], pl.List(pl.String)),
+        "withdrawn": pl.lit(value=False),
+        "reason": pl.lit(None, pl.String),
     }
     missing = {name: value for name, value in added.items() if name not in frame.columns}
     return frame.with_columns(**missing).select(

@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from delta.contracts import CorporateActions, Instruments
+from delta.contracts import Instruments
+from resources.providers.base import CORPORATE_ACTIONS
 
 SECTORS = (
     "Energy",
@@ -132,8 +133,7 @@ def with_actions(bars: pl.DataFrame, seed: int = 7) -> tuple[pl.DataFrame, pl.Da
                 (symbol, days[t], "cash_dividend", round(close[i, t - 1] * 0.005 + 0.01, 2)) for t in paid
             )
     whole = [(symbol, day, action, value, None, None, "USD", "made") for symbol, day, action, value in rows]
-    schema = {name: dtype for name, dtype in CorporateActions.schema().items() if name != "known_at"}
-    return raw, pl.DataFrame(whole, schema=schema, orient="row")
+    return raw, pl.DataFrame(whole, schema=CORPORATE_ACTIONS, orient="row")
 
 
 def _fill(

@@ -203,11 +203,16 @@ class Bars(Table):
 
 
 class CorporateActions(Table):
-    """Splits, dividends, renames, delistings and spin-offs by ex date."""
+    """Splits, dividends, renames, delistings and spin-offs by ex date.
+
+    What was learned wrongly is corrected by a later version of the same action: with other figures, or
+    ``withdrawn`` when it never was. What was known before stays.
+    """
 
     name = "corporate_actions"
     key = ("symbol", "ex_date", "action", "known_at")
     sort = ("symbol", "ex_date")
+    version = 2
 
     symbol = Column(STRING, "permanent id of the instrument")
     ex_date = Column(DATE, "first session that trades without the right")
@@ -221,7 +226,9 @@ class CorporateActions(Table):
     pay_date = Column(DATE, "when cash is paid; null: on the ex date", optional=True)
     new_symbol = Column(STRING, "spin_off: the instrument received; rename: the new ticker", optional=True)
     currency = Column(STRING, "ISO 4217 code of the cash")
-    source = Column(STRING, "provider that said so")
+    withdrawn = Column(BOOLEAN, "whether this version says that the action never was")
+    reason = Column(STRING, "why this version replaces the one before", optional=True)
+    source = Column(STRING, "provider that said so, or person")
     known_at = Column(INSTANT, "when the desk learned it")
 
     checks = (
@@ -232,6 +239,7 @@ class CorporateActions(Table):
             pl.col("action").is_in(["rename", "delisting"]) | (pl.col("value").fill_null(0) > 0),
         ),
         Check("pay_date >= ex_date", pl.col("pay_date") >= pl.col("ex_date")),
+        Check("a withdrawal has a reason", ~pl.col("withdrawn") | pl.col("reason").is_not_null()),
     )
 
 
@@ -579,6 +587,7 @@ class Fills(Table):
     """Executions, one row each, with what they cost."""
 
     name = "fills"
+    version = 2  # price_currency, rate
     key = ("book", "execution_id")
     scope = ("book", "session")
     sort = ("book", "session", "execution_id")
@@ -596,14 +605,17 @@ class Fills(Table):
     commission = Column(NUMBER, "paid, in the currency, to the cent")
     slippage = Column(NUMBER, "cash lost against the price before slippage")
     realised_pnl = Column(NUMBER, "realised by this execution after commission, to the cent")
-    currency = Column(STRING, "ISO 4217 code")
+    currency = Column(STRING, "the book's currency, of all amounts of money; ISO 4217 code")
+    price_currency = Column(STRING, "currency of the price")
+    rate = Column(NUMBER, "units of the book's currency for one of the price's, at this execution")
     executed_at = Column(INSTANT, "time of the execution; simulated daily bars: open or close")
 
     checks = (
         one_of("side", "BUY", "SELL"),
-        *finite("quantity", "price", "commission", "slippage", "realised_pnl"),
+        *finite("quantity", "price", "commission", "slippage", "realised_pnl", "rate"),
         Check("quantity > 0", pl.col("quantity") > 0),
         Check("price >= 0", pl.col("price") >= 0),
+        Check("rate > 0", pl.col("rate") > 0),
     )
 
 
@@ -611,6 +623,7 @@ class Positions(Table):
     """Holdings at the close of a session, one row per strategy and symbol."""
 
     name = "positions"
+    version = 2  # price_currency, rate
     key = ("book", "session", "strategy", "symbol")
     scope = ("book", "session")
     sort = ("book", "session", "strategy", "symbol")
@@ -623,7 +636,7 @@ class Positions(Table):
     average_cost = Column(NUMBER, "cost basis per unit, commissions of the entry included")
     cost_basis = Column(NUMBER, "cash paid for the open lots, to the cent")
     price = Column(NUMBER, "mark: raw close, or the last one known")
-    market_value = Column(NUMBER, "quantity times mark times multiplier, to the cent")
+    market_value = Column(NUMBER, "quantity times mark times multiplier times rate, to the cent")
     unrealised_pnl = Column(NUMBER, "market value less cost basis, to the cent")
     opened = Column(DATE, "session of the first fill")
     sessions_held = Column(INTEGER, "sessions since the first fill")
@@ -634,10 +647,13 @@ class Positions(Table):
     trailing = Column(BOOLEAN, "whether the trailing stop is active")
     stale = Column(BOOLEAN, "whether the mark is older than the session")
     sector = Column(STRING, "sector, where known", optional=True)
-    currency = Column(STRING, "ISO 4217 code")
+    currency = Column(STRING, "the book's currency, of all amounts of money; ISO 4217 code")
+    price_currency = Column(STRING, "currency of mark, entry price, stop and target")
+    rate = Column(NUMBER, "units of the book's currency for one of the price's, at the close")
 
     checks = (
-        *finite("quantity", "average_cost", "price", "market_value", "unrealised_pnl"),
+        *finite("quantity", "average_cost", "price", "market_value", "unrealised_pnl", "rate"),
+        Check("rate > 0", pl.col("rate") > 0),
         Check("quantity is not 0", pl.col("quantity") != 0),
         Check(
             "market value - cost basis = unrealised P&L",

@@ -1,4 +1,4 @@
-"""Everything that Dagster loads: assets of both families, checks, jobs, schedules, sensors, the desk."""
+"""Everything that Dagster loads: assets of all families, checks, jobs, schedules, sensors, the desk."""
 
 import dagster as dg
 
@@ -6,7 +6,7 @@ from assets.checks import asset_checks
 from assets.factory import alert_assets, desk_assets, market_assets, report_assets, research_assets
 from assets.observed import observation_assets
 from pipelines.jobs import JOBS
-from pipelines.partitions import DESK, FAMILIES
+from pipelines.partitions import DESKS, FAMILIES
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
 from resources.desk import DeskResource
@@ -18,7 +18,7 @@ defs = dg.Definitions(
         market_assets(),
         *observation_assets(),
         *(stage(family) for family in FAMILIES for stage in STAGES),
-        alert_assets(DESK),
+        *(alert_assets(family) for family in DESKS),
     ],
     asset_checks=asset_checks(FAMILIES),
     jobs=JOBS,

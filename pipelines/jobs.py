@@ -1,21 +1,27 @@
 """Jobs: the daily run of a book, a backtest over years, placing orders, upkeep of the lake."""
 
+from typing import Any
+
 import dagster as dg
 from pydantic import Field
 
 from delta.maintenance import checkpoint, compact, vacuum
-from pipelines.partitions import BACKTEST, DESK
+from pipelines.partitions import BACKTEST, DESKS
 from pipelines.placing import place_orders
 from resources.desk import DeskResource
 
 MARKET = dg.AssetSelection.groups("market")
 
-daily = dg.define_asset_job(
-    "daily",
-    selection=MARKET | dg.AssetSelection.groups(DESK.prefix),
-    executor_def=dg.in_process_executor,
-    description="One session of a paper or live book: fetch what is new, research, fills, decision, report.",
-)
+DAILY = {
+    family.prefix: dg.define_asset_job(
+        family.prefix.replace("desk", "daily", 1),
+        selection=MARKET | dg.AssetSelection.groups(family.prefix),
+        executor_def=dg.in_process_executor,
+        description="A session of a paper or live book: fetch what is new, research, fills, decide, report.",
+    )
+    for family in DESKS
+}
+"""Daily job of each family of scheduled books, by its prefix: ``daily`` runs ``desk``."""
 
 backtest = dg.define_asset_job(
     "backtest",
@@ -54,4 +60,4 @@ def maintenance() -> None:
     keep_lake()
 
 
-JOBS = (daily, backtest, ingest, place_orders, maintenance)
+JOBS: tuple[Any, ...] = (*DAILY.values(), backtest, ingest, place_orders, maintenance)

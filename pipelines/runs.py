@@ -16,7 +16,8 @@ from assets.factory import BOOK_TAG
 from assets.family import RANGE_END, RANGE_START
 from pipelines.definitions import defs
 from pipelines.interrupts import interrupts_kept
-from pipelines.partitions import BACKTEST_BOOKS, SCHEDULED_BOOKS
+from pipelines.jobs import DAILY
+from pipelines.partitions import BACKTEST_BOOKS, desk_of
 from resources.desk import DeskResource
 
 
@@ -46,10 +47,11 @@ def run_session(
     desk: DeskResource, instance: dg.DagsterInstance, book: str, session: date
 ) -> dg.ExecuteInProcessResult:
     """Run one session of a paper or live book exactly as the schedule does."""
-    instance.add_dynamic_partitions(str(SCHEDULED_BOOKS.name), [book])
+    family = desk_of(desk.book(book).calendar)
+    instance.add_dynamic_partitions(str(family.books.name), [book])
     key = str(dg.MultiPartitionKey({"book": book, "session": session.isoformat()}))
     tags = {"desk/book": book, "desk/session": session.isoformat()}
-    return _execute("daily", desk, instance, partition_key=key, tags=tags)
+    return _execute(DAILY[family.prefix].name, desk, instance, partition_key=key, tags=tags)
 
 
 def market_problems(result: dg.ExecuteInProcessResult) -> list[str]:

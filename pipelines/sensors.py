@@ -13,7 +13,7 @@ import dagster as dg
 
 from delta import Lake, pin
 from delta.contracts import OrderEvents, Orders
-from pipelines.partitions import BACKTEST_BOOKS, SCHEDULED_BOOKS
+from pipelines.partitions import BACKTEST_BOOKS, DESKS, desk_of
 from pipelines.placing import place_orders
 from resources.brokers.needs import places_at_broker, placing_needed
 from resources.brokers.paper import waiting_orders
@@ -116,12 +116,13 @@ def book_files(context: dg.SensorEvaluationContext, desk: DeskResource) -> dg.Se
     """Add a partition for every book: all of them for backtests, paper and live ones for the schedule."""
     books = desk.books()
     requests = []
-    for partitions, names in (
-        (BACKTEST_BOOKS, sorted(books)),
-        (SCHEDULED_BOOKS, sorted(name for name, book in books.items() if book.mode != "backtest")),
-    ):
+    wanted = {family.prefix: (family.books, list[str]()) for family in DESKS}
+    for name, book in books.items():
+        if book.mode != "backtest":
+            wanted[desk_of(book.calendar).prefix][1].append(name)
+    for partitions, names in ((BACKTEST_BOOKS, list(books)), *wanted.values()):
         known = set(context.instance.get_dynamic_partitions(str(partitions.name)))
-        new = [name for name in names if name not in known]
+        new = sorted(set(names) - known)
         if new:
             requests.append(partitions.build_add_request(new))
     if not requests:

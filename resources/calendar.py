@@ -1,8 +1,8 @@
 """Trading calendars: sessions with their true opening and closing times, half days included.
 
 ``exchange_calendars`` knows the holidays; this module keeps its answer as polars frames, forty years at a
-time (a build costs much the same for one year as for forty) and each of them built once a process. Stocks
-use the exchange's code (``XNYS``), crypto ``24/7``, foreign exchange ``24/5``.
+time (a build costs much the same for one year as for forty) and each of them built once a process.
+:func:`usual_calendar` says which one an asset class trades on where nobody tells it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -18,6 +18,8 @@ import polars as pl
 
 from delta.contracts import Sessions
 
+ALL_DAY, WEEKDAYS, STOCKS = "24/7", "24/5", "XNYS"
+"""Calendars of crypto, of foreign exchange and of everything that an exchange lists."""
 EARLIEST, LATEST = date(1950, 1, 1), date(2099, 12, 31)
 SPAN = 40
 """Years that are built at a time."""
@@ -26,6 +28,11 @@ _SEARCH = timedelta(days=14)
 
 class CalendarError(ValueError):
     """An unknown calendar, or a day that it does not cover."""
+
+
+def usual_calendar(asset_class: str) -> str:
+    """Calendar that an asset class trades on where neither the lake nor a provider tells another."""
+    return {"crypto": ALL_DAY, "fx": WEEKDAYS}.get(asset_class, STOCKS)
 
 
 def sessions(calendar: str, first: date, last: date) -> pl.DataFrame:
@@ -46,7 +53,7 @@ def sessions(calendar: str, first: date, last: date) -> pl.DataFrame:
     Raises
     ------
     CalendarError
-        On an unknown name, or a range outside 1950..2099.
+        On an unknown name, one that cannot be built, or a range outside 1950..2099.
     """
     if last < first:
         return Sessions.schema().to_frame()
@@ -98,11 +105,12 @@ def next_session(calendar: str, day: date) -> date:
 
 
 def last_closed_session(calendar: str, now: datetime) -> date:
-    """Last session whose close is not later than ``now`` (aware)."""
+    """Last session whose close is not later than ``now`` (aware, of any time zone)."""
     if now.tzinfo is None:
         raise CalendarError(f"calendar {calendar}: {now} has no time zone; give an aware time")
-    frame = sessions(calendar, now.date() - _SEARCH, now.date() + timedelta(days=1))
-    return _nearest(calendar, frame.filter(pl.col("closes_at") <= now), -1, now.date())
+    at = now.astimezone(UTC)
+    frame = sessions(calendar, at.date() - _SEARCH, at.date() + timedelta(days=1))
+    return _nearest(calendar, frame.filter(pl.col("closes_at") <= at), -1, at.date())
 
 
 def with_closes(bars: pl.DataFrame, calendar: str) -> pl.DataFrame:
@@ -170,7 +178,7 @@ def with_sessions(bars: pl.DataFrame, calendar: str, minutes: int) -> pl.DataFra
         .sort("_row")
         .with_columns(closes_at=pl.min_horizontal(pl.col("start") + pl.duration(minutes=minutes), "_close"))
     )
-    inside = pl.lit(calendar == "24/5") | (pl.col("closes_at") > pl.col("opens_at"))
+    inside = pl.lit(calendar == WEEKDAYS) | (pl.col("closes_at") > pl.col("opens_at"))
     return placed.filter(inside).drop("_row", "_close", "opens_at")
 
 
@@ -213,22 +221,30 @@ def _build(calendar: str, first: date, last: date) -> Any:
 
     names = known.get_calendar_names(include_aliases=True)
     if calendar not in names:
-        near = difflib.get_close_matches(calendar.upper(), names, n=3) or ["XNYS", "24/7", "24/5"]
+        near = difflib.get_close_matches(calendar.upper(), names, n=3) or [STOCKS, ALL_DAY, WEEKDAYS]
         raise CalendarError(f"calendar {calendar!r} is unknown; did you mean {', '.join(near)}?")
     build = partial(_quietly, known.get_calendar, calendar)
     try:
         return build(start=str(first), end=str(last))
-    except ValueError:
-        bounded = build()
+    except (ValueError, NotImplementedError):
+        bounded = _buildable(calendar, build)
     lower, upper = bounded.bound_min(), bounded.bound_max()
     first = first if lower is None else max(first, lower.date())
     last = last if upper is None else min(last, upper.date())
     if first >= last:
         return None
+    return _buildable(calendar, partial(build, start=str(first), end=str(last)))
+
+
+def _buildable(calendar: str, build: Callable[..., Any]) -> Any:
+    """The calendar built; some that the package names it cannot build at all."""
     try:
-        return build(start=str(first), end=str(last))
-    except ValueError as error:
-        raise CalendarError(f"calendar {calendar}: cannot build {first} .. {last}: {error}") from error
+        return build()
+    except (ValueError, NotImplementedError) as error:
+        said = " ".join(str(error).split())[:120]
+        raise CalendarError(
+            f"calendar {calendar}: exchange_calendars cannot build it ({said}); choose another calendar"
+        ) from error
 
 
 def _quietly(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

@@ -7,11 +7,14 @@ answers cannot hold it.
 
 from __future__ import annotations
 
+import csv
 import logging
 import ssl
 import threading
 import time
 import urllib.request
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +47,10 @@ UNREADABLE = (
     AttributeError,
     ArithmeticError,
     EOFError,
+    RecursionError,
+    csv.Error,
+    zipfile.BadZipFile,
+    zlib.error,
     pl.exceptions.PolarsError,
 )
 """What a parser raises when an answer is not of the shape it was written for."""

@@ -123,11 +123,11 @@ def json_of(body: bytes, provider: str, symbol: str | None, expect: type[T]) -> 
     Raises
     ------
     MalformedAnswer
-        When the body is HTML, breaks off, holds NaN or is of another type.
+        When the body is HTML, breaks off, holds NaN, is nested without end or is of another type.
     """
     try:
         document = json.loads(body, parse_constant=_no_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         what = "HTML" if body.lstrip()[:1] == b"<" else "no whole JSON"
         raise MalformedAnswer(
             provider,

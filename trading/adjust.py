@@ -163,9 +163,8 @@ def adjusted(
     known = actions.filter(pl.col("ex_date") <= as_of)
     own = there.filter(pl.col("symbol") == symbol).sort("session")
     both = factors(there, known).filter(pl.col("symbol") == symbol)
-    last = {name: both[name][-1] if both.height else 1.0 for name in ("price_factor", "split_factor")}
-    split = both["split_factor"] / last["split_factor"]
-    factor = split if kind == "split" else both["price_factor"] / last["price_factor"]
+    split = _relative(both["split_factor"])
+    factor = split if kind == "split" else _relative(both["price_factor"])
     return own.select(
         "session",
         *((pl.col(name) * factor).alias(name) for name in ("open", "high", "low", "close")),
@@ -173,6 +172,15 @@ def adjusted(
         factor.alias("factor"),
         pl.col("close").alias("raw_close"),
     )
+
+
+def _relative(cumulative: pl.Series) -> pl.Series:
+    """Factors over the last of them, which is 1 to the bit.
+
+    numpy divides; polars multiplies with the reciprocal, which would leave the last price beside the raw one.
+    """
+    values = cumulative.to_numpy()
+    return pl.Series(cumulative.name, values / values[-1:] if len(values) else values)
 
 
 def _by_symbol(actions: pl.DataFrame) -> Iterator[tuple[str, list[tuple[int, str, float, str | None]]]]:

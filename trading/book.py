@@ -22,6 +22,8 @@ from pydantic import (
 )
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
+"""ISO 4217 code, or a token's ticker."""
 AssetClass = Literal["stock", "etf", "crypto", "fx", "option", "index", "future"]
 
 
@@ -57,10 +59,21 @@ class UniverseConfig(Model):
         Symbols by name; empty: every instrument of the asset classes that the lake knows.
     asset_classes : tuple of str
         Asset classes taken when no symbols are named.
+    classes : dict
+        Asset class of named symbols that are of another class than the first of ``asset_classes``
+        (``BTCUSD = "crypto"``): it tells whom to ask for their bars before the lake knows them.
     """
 
     symbols: tuple[str, ...] = ()
     asset_classes: tuple[AssetClass, ...] = ("stock", "etf")
+    classes: dict[str, AssetClass] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _classes_of_its_own(self) -> UniverseConfig:
+        strange = sorted(self.classes.keys() - set(self.symbols))
+        if strange:
+            raise ValueError(f"classes names {', '.join(strange)}, which symbols does not")
+        return self
 
 
 class StrategyConfig(Model):
@@ -350,8 +363,14 @@ class BookConfig(Model):
         since the start of the book, dividends pay cash) or ``total_return`` (adjusted for both).
     fill : str
         ``next_open`` fills a decision at the next session's open, ``same_close`` at the close decided on.
+    calendar : str
+        Sessions on which the book decides. It must contain the sessions of everything that the book trades:
+        ``24/7`` for crypto, ``24/5`` for foreign exchange, beside stocks or alone.
     benchmark : str, optional
         Symbol that the regime is measured on and the report compares with.
+    conversion : dict
+        How other currencies are converted: the pair whose bars give the rate (``EUR = "EURUSD"``), or a fixed
+        rate (``USDT = 1.0``).
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
@@ -359,12 +378,13 @@ class BookConfig(Model):
     start: date
     end: date | None = None
     capital: float = Field(default=100_000.0, gt=0)
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")
+    currency: Currency = "USD"
     calendar: str = "XNYS"
     timeframe: Literal["1d"] = "1d"
     prices: Literal["raw", "split", "total_return"] = "raw"
     fill: Literal["next_open", "same_close"] = "next_open"
     benchmark: str | None = None
+    conversion: dict[Currency, Annotated[float, Field(gt=0, strict=True)] | str] = Field(default_factory=dict)
     universe: UniverseConfig = UniverseConfig()
     strategies: dict[str, StrategyConfig] = Field(default_factory=dict)
     stocks: dict[str, StockConfig] = Field(default_factory=dict)
@@ -397,6 +417,13 @@ class BookConfig(Model):
             raise ValueError(f"end {self.end} lies before start {self.start}")
         if not self.strategies:
             raise ValueError("a book needs a table [strategies.NAME]")
+        if self.currency in self.conversion:
+            raise ValueError(f"conversion.{self.currency}: the book's own currency is not converted")
+        if self.conversion and self.placement.broker == "ib":
+            raise ValueError(
+                'conversion and placement.broker = "ib" do not go together: the broker keeps a balance in '
+                "each currency, this book one in its own"
+            )
         if self.placement.broker == "ib" and self.fill == "same_close":
             raise ValueError(
                 'placement.broker = "ib" needs fill = "next_open": the close decided on has passed'

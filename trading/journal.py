@@ -73,6 +73,8 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         "slippage": _NUMBER,
         "realised_pnl": _NUMBER,
         "currency": _TEXT,
+        "price_currency": _TEXT,
+        "rate": _NUMBER,
         "executed_at": INSTANT,
     },
     "positions": {
@@ -96,6 +98,8 @@ SCHEMAS: dict[str, dict[str, pl.DataType]] = {
         "stale": _FLAG,
         "sector": _TEXT,
         "currency": _TEXT,
+        "price_currency": _TEXT,
+        "rate": _NUMBER,
     },
     "portfolio": {
         "book": _TEXT,

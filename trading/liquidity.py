@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -131,7 +131,7 @@ def book_at(depth: pl.DataFrame, symbol: str, at: datetime, max_age: timedelta |
     depth : polars.DataFrame
         Rows of the table ``depth``, one version a level.
     """
-    there = depth.filter(pl.col("symbol") == symbol, pl.col("quoted_at") <= at)
+    there = depth.filter(pl.col("symbol") == symbol, pl.col("quoted_at") <= at.astimezone(UTC))
     newest = there["quoted_at"].max()
     if not isinstance(newest, datetime) or (max_age is not None and at - newest > max_age):
         return None

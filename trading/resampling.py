@@ -8,7 +8,7 @@ not there. A weekly bar closes with the last session of its calendar week.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -155,8 +155,8 @@ def resample(
 
 
 def visible(bars: pl.DataFrame, at: datetime) -> pl.DataFrame:
-    """Bars that had closed at a time."""
-    return bars.filter(pl.col("closes_at") <= at)
+    """Bars that had closed at a time (aware, of any time zone)."""
+    return bars.filter(pl.col("closes_at") <= at.astimezone(UTC))
 
 
 def beside(bars: pl.DataFrame, longer: pl.DataFrame, prefix: str) -> pl.DataFrame:
@@ -243,7 +243,7 @@ def _with_last_session(placed: pl.DataFrame, timeframe: str, sessions: pl.DataFr
 def _grouped(
     rows: pl.DataFrame, timeframe: str, figures: tuple[pl.Expr, ...], until: datetime | None
 ) -> pl.DataFrame:
-    closed = rows if until is None else rows.filter(pl.col("_end") <= until)
+    closed = rows if until is None else rows.filter(pl.col("_end") <= until.astimezone(UTC))
     return (
         closed.group_by("symbol", "session", "_end", maintain_order=True)
         .agg(*figures, pl.col("source").first())

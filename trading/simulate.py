@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from trading.day import Day, Decisions, Regime, decide
 from trading.journal import Journal
-from trading.ledger import Booking
+from trading.ledger import Booking, to_cents
 from trading.matching import FillSource, Market, MatchResult, split_order
 from trading.orders import Bar, Execution
 from trading.rules import Policy
@@ -119,6 +119,10 @@ class _Walk:
         """Bar of a symbol in the session at hand."""
         return self.prices.bar(self.index, symbol)
 
+    def closed(self, symbol: str) -> bool:
+        """Whether the exchange of a symbol has no session at hand."""
+        return not self.prices.trades(self.index, symbol)
+
     def expire(self, refs: frozenset[str]) -> None:
         """End orders that never reached the market."""
         times = self.prices.times[0]
@@ -132,12 +136,15 @@ class _Walk:
         state, times = self.state, self.prices.times[index]
         opening = state.ledger.equity
         state.ledger.open_session(times.session)
+        self._convert(opening=True)
         for action in self.prices.actions.get(times.session, ()):
             self._book(action, times)
         if state.working or not self.market.simulated:
-            result = self.market.match_session(state.working, self.bar, times.session)
+            result = self.market.match_session(state.working, self.bar, times.session, closed=self.closed)
             self._settle(result, times)
         self._mark()
+        for symbol in filter(self.closed, held_symbols(state)):
+            state.ledger.rest(symbol)
         day = Day(
             times=times,
             index=index,
@@ -200,8 +207,10 @@ class _Walk:
         state.working = result.working
         for execution in result.executions:
             instrument = self.prices.instruments.get(execution.symbol)
-            booking = state.ledger.apply(execution, instrument.multiplier if instrument else 1.0)
-            self._record_fill(execution, booking, times, reasons.get(execution.order_ref))
+            opening = execution.phase != "close"
+            rate = self.prices.rate(self.index, execution.symbol, opening=opening)
+            booking = state.ledger.apply(execution, instrument.multiplier if instrument else 1.0, rate)
+            self._record_fill(execution, booking, times, rate, reasons.get(execution.order_ref))
         for event in result.events if record or self.market.simulated else ():
             self._record_event(
                 event.order_ref,
@@ -220,10 +229,16 @@ class _Walk:
     def _record_fills(self, booked: Sequence[tuple[Execution, Booking]], times: SessionTimes) -> None:
         """Record executions that nobody ordered: cash for fractions, delistings."""
         for execution, booking in booked:
-            self._record_fill(execution, booking, times)
+            rate = self.prices.rate(self.index, execution.symbol, opening=True)
+            self._record_fill(execution, booking, times, rate)
 
     def _record_fill(
-        self, execution: Execution, booking: Booking, times: SessionTimes, reason: str | None = None
+        self,
+        execution: Execution,
+        booking: Booking,
+        times: SessionTimes,
+        rate: float,
+        reason: str | None = None,
     ) -> None:
         """Record an execution and the round trips it closed; ``reason`` is the rule behind an exit."""
         book = self.policy.book
@@ -239,10 +254,12 @@ class _Walk:
                 execution.side,
                 execution.quantity,
                 execution.price,
-                execution.commission,
-                execution.slippage,
+                to_cents(execution.commission * rate) / 100,
+                execution.slippage * rate,
                 booking.realised / 100,
                 book.currency,
+                self.prices.currency(execution.symbol) or book.currency,
+                rate,
                 execution.executed_at or (times.opens_at if execution.phase == "open" else times.closes_at),
             )
         )
@@ -309,9 +326,15 @@ class _Walk:
 
     # ----------------------------------------------------------------------------- marks and decisions
 
+    def _convert(self, *, opening: bool = False) -> None:
+        """Value what is held in other currencies at the rate known when the session opens, or closes."""
+        for symbol in held_symbols(self.state) if self.prices.rates else ():
+            self.state.ledger.convert(symbol, self.prices.rate(self.index, symbol, opening=opening))
+
     def _mark(self) -> None:
         ledger = self.state.ledger
-        for symbol in {symbol for _, symbol in ledger.positions}:
+        self._convert()
+        for symbol in held_symbols(self.state):
             bar = self.bar(symbol)
             if bar is not None:
                 ledger.mark(symbol, bar.high, bar.low, bar.close)
@@ -341,10 +364,15 @@ class _Walk:
 
     def _snapshot(self, times: SessionTimes, opening: int) -> None:
         state, book = self.state, self.policy.book
-        self.journal.positions.extend(position_rows(state, self.prices, book, times.session))
+        self.journal.positions.extend(position_rows(state, self.prices, book, self.index))
         self.journal.portfolio.append(
             portfolio_row(state, book, times, opening, self.config_hash, to_json(state))
         )
+
+
+def held_symbols(state: BookState) -> set[str]:
+    """Symbols that any strategy holds."""
+    return {symbol for _, symbol in state.ledger.positions}
 
 
 def _streak(streak: int, pnl: int) -> int:

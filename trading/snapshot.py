@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 from trading.book import BookConfig
@@ -12,10 +11,13 @@ from trading.window import PriceWindow, SessionTimes
 
 
 def position_rows(
-    state: BookState, prices: PriceWindow, book: BookConfig, session: date
+    state: BookState, prices: PriceWindow, book: BookConfig, index: int
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows of ``positions``, by strategy and symbol; money comes from integer cents."""
-    ledger = state.ledger
+    """Rows of ``positions`` at the close of the session at ``index``, by strategy and symbol.
+
+    Money comes from integer cents.
+    """
+    ledger, session = state.ledger, prices.times[index].session
     for key in sorted(ledger.positions):
         position = ledger.positions[key]
         plan = state.plans.get(key)
@@ -38,9 +40,11 @@ def position_rows(
             plan.target if plan else None,
             position.high,
             bool(plan and plan.trailing),
-            position.marked != session,
+            position.marked < prices.last_session(index, position.symbol),
             instrument.sector if instrument else None,
             book.currency,
+            prices.currency(position.symbol) or book.currency,
+            position.rate,
         )
 
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from assets.desk import policy
 from assets.executions import execution
-from assets.inputs import MarketFrames, session_times
+from assets.inputs import MarketFrames, prices_of, session_times
 from assets.validation.comparison import Frames, account_rows, decided_frames, order_states
 from assets.validation.gateway import AFTER_CLOSE, PACE, open_session, settled
 from delta.contracts import OrderEvents
@@ -33,7 +33,7 @@ from trading.matching import OrderState, RecordedMarket
 from trading.placement import ENDED, Intent, Ledger, PlacingPolicy, newest, standings
 from trading.simulate import Inputs, simulate
 from trading.state import BookState, new_state
-from trading.window import SessionTimes, price_window
+from trading.window import SessionTimes
 
 CLIENT = 17
 LOOKED_BACK = timedelta(days=5)
@@ -126,9 +126,7 @@ class Replay:
 
     def _decide(self, time: SessionTimes) -> bool:
         """Book and decide one session by the steps of the schedule; whether orders were approved."""
-        window = price_window(
-            self.market.history, [time], self.book, self.market.actions, self.market.instruments
-        )
+        window = prices_of(self.market, self.book, [time])
         made = simulate(
             self.state,
             window,

@@ -12,7 +12,14 @@ from pathlib import Path
 import polars as pl
 
 from assets.desk import policy, walk
-from assets.inputs import MARKET_READS, MarketFrames, RefusedError, read_market, session_times
+from assets.inputs import (
+    MARKET_READS,
+    MarketFrames,
+    RefusedError,
+    prices_of,
+    read_market,
+    session_times,
+)
 from assets.research import research, research_frames
 from assets.validation.comparison import (
     Frames,
@@ -37,7 +44,6 @@ from trading.day import Regime
 from trading.signals import candidates_by_session, signals_by_session
 from trading.simulate import Inputs, simulate
 from trading.state import new_state
-from trading.window import price_window
 
 Progress = Callable[[date], None]
 
@@ -149,9 +155,10 @@ def _researched(lake: Lake, book: BookConfig, days: list[date]) -> tuple[MarketF
 def _backfilled(book: BookConfig, market: MarketFrames, inputs: Inputs, days: list[date]) -> Frames:
     """All sessions in one walk with simulated fills."""
     times = session_times(book.calendar, days[0], days[-1])
-    window = price_window(market.history, times, book, market.actions, market.instruments)
     state = new_state(book.capital, book.currency)
-    return simulate(state, window, inputs, policy(book), config_hash=config_hash(book)).frames()
+    return simulate(
+        state, prices_of(market, book, times), inputs, policy(book), config_hash=config_hash(book)
+    ).frames()
 
 
 def validate_in_lakes(

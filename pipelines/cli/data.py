@@ -193,8 +193,8 @@ def _requests(
 ) -> Mapping[str, Request]:
     """What is wanted of each asset class: the symbols named, else what the books need."""
     from assets.market_data import wanted
-    from resources.calendar import last_closed_session
-    from resources.ingest.plan import CALENDARS, STOCKS, known_instruments
+    from resources.calendar import last_closed_session, usual_calendar
+    from resources.ingest.plan import known_instruments
     from resources.providers.base import Request
 
     if not symbols:
@@ -205,15 +205,17 @@ def _requests(
     for symbol in symbols:
         grouped.setdefault(known.get(symbol, asset_class), []).append(symbol)
     return {
-        kind: Request(tuple(names), FIRST, last_closed_session(CALENDARS.get(kind, STOCKS), now))
+        kind: Request(tuple(names), FIRST, last_closed_session(usual_calendar(kind), now), asset_class=kind)
         for kind, names in grouped.items()
     }
 
 
 def _narrowed(request: Request, first: str | None, last: str | None, timeframe: str) -> Request:
-    from resources.providers.base import Request
+    from dataclasses import replace
 
-    return Request(request.symbols, _day(first, request.first), _day(last, request.last), timeframe)
+    return replace(
+        request, first=_day(first, request.first), last=_day(last, request.last), timeframe=timeframe
+    )
 
 
 def _day(text: str | None, default: date) -> date:
@@ -279,6 +281,7 @@ def _verdict(lake: Lake, symbols: list[str] | None, timeframe: str) -> tuple[pl.
     from delta.contracts import Bars, CorporateActions, Instruments
     from resources.calendar import sessions
     from resources.providers.base import BARS
+    from trading.corporate_actions import standing
     from trading.history import newest
     from trading.quality import check_bars
 
@@ -290,7 +293,7 @@ def _verdict(lake: Lake, symbols: list[str] | None, timeframe: str) -> tuple[pl.
         raise MissingError(f"the lake has no {timeframe} bars of {', '.join(missing) or 'any symbol'}")
     names = pl.col("symbol").is_in(bars["symbol"].unique().implode())
     instruments = newest(read(lake, Instruments, where=names).collect(), Instruments.key[:-1])
-    actions = newest(read(lake, CorporateActions, where=names).collect(), CorporateActions.key[:-1])
+    actions = standing(read(lake, CorporateActions, where=names).collect())
     first, last = bars["session"].min(), bars["session"].max()
     calendars = [sessions(name, first, last) for name in instruments["calendar"].unique().sort()]  # type: ignore[arg-type]
     verdict = check_bars(bars.select(BARS.names()), actions, pl.concat(calendars), instruments)

@@ -94,38 +94,86 @@ def actions(
     symbols: Annotated[list[str] | None, typer.Argument(help="Symbols; all when left out.")] = None,
     record: Annotated[
         Path | None,
-        typer.Option("--record", help="CSV with symbol, ex_date, action, value, new_symbol."),
+        typer.Option("--record", help="CSV with symbol, ex_date, action, value, new_symbol, reason."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why the rows recorded replace what is known.")
     ] = None,
     known: Annotated[
         str | None, typer.Option("--known", help="Only what the desk knew at this time.")
     ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Every version, withdrawn ones included.")
+    ] = False,
     as_json: AsJson = False,
     rows: Rows = 100,
 ) -> None:
-    """Show corporate actions, or record some that no provider tells, such as spin-offs."""
+    """Show corporate actions, or record some that no provider tells, such as spin-offs.
+
+    Shown are those that stand; with --history every version, with its reason and the time it was learned.
+    """
     import polars as pl
 
-    from assets.observations import record_actions
+    from assets.actions import record_actions
     from delta import read
     from delta.contracts import CorporateActions
     from pipelines.cli.times import instant
-    from trading.history import newest
+    from trading.corporate_actions import standing
 
     if record is not None:
         try:
             told = pl.read_csv(record, try_parse_dates=True)
-            update = record_actions(_observing(), told)
+            update = record_actions(_observing(), told, reason=reason)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise InputError(f"{record}: {str(error).splitlines()[0]}") from None
         _tell(update, as_json)
         return
     where = pl.col("symbol").is_in(symbols) if symbols else None
-    frame = newest(
-        read(context.lake(), CorporateActions, where=where).collect(),
-        CorporateActions.key[:-1],
-        instant(known) if known else None,
-    )
-    print_frame_as(frame.sort("symbol", "ex_date", "action"), Form.JSON if as_json else Form.TABLE, rows)
+    told = read(context.lake(), CorporateActions, where=where).collect()
+    at = instant(known) if known else None
+    versions = told if at is None else told.filter(pl.col("known_at") <= at)
+    shown = versions if history else standing(versions)
+    order = ("symbol", "ex_date", "action", "known_at")
+    print_frame_as(shown.sort(order), Form.JSON if as_json else Form.TABLE, rows)
+
+
+@app.command()
+def correct(
+    symbol: Annotated[str, typer.Argument(help="Symbol of the action.")],
+    ex_date: Annotated[str, typer.Argument(help="Ex date as it is known.")],
+    action: Annotated[str, typer.Argument(help="Kind of the action, such as split.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept with the new version.")],
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="The action never was.")] = False,
+    value: Annotated[float | None, typer.Option("--value", help="Right ratio or cash per share.")] = None,
+    moved: Annotated[str | None, typer.Option("--ex-date", help="Right ex date.")] = None,
+    pay_date: Annotated[str | None, typer.Option("--pay-date", help="Right date of payment.")] = None,
+    new_symbol: Annotated[str | None, typer.Option("--new-symbol", help="Right new symbol.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Correct a corporate action that was learned wrongly, or withdraw it; the old version stays readable."""
+    from assets.actions import ActionError, correct_action
+
+    figures = {
+        name: told
+        for name, told in (
+            ("value", value),
+            ("ex_date", _day(moved, date.min) if moved else None),
+            ("pay_date", _day(pay_date, date.min) if pay_date else None),
+            ("new_symbol", new_symbol),
+        )
+        if told is not None
+    }
+    if not reason.strip():
+        raise InputError("--reason is empty; say why")
+    if withdraw == bool(figures):
+        raise InputError("say --withdraw, or what is right: --value, --ex-date, --pay-date, --new-symbol")
+    try:
+        update = correct_action(
+            _observing(), symbol, _day(ex_date, date.min), action, reason=reason, right=figures
+        )
+    except ActionError as error:
+        raise MissingError(str(error)) from None
+    _tell(update, as_json)
 
 
 @app.command()
@@ -134,16 +182,24 @@ def chain(
     expiries: Annotated[list[str] | None, typer.Option("--expiry", help="Only this expiry.")] = None,
     lowest: Annotated[float | None, typer.Option("--lowest", help="Lowest strike.")] = None,
     highest: Annotated[float | None, typer.Option("--highest", help="Highest strike.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First session of past quotes, where the provider has them.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last session of past quotes.")] = None,
     source: Source = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write the quotes and greeks of option chains as they are now into the lake."""
+    """Write the quotes and greeks of option chains into the lake: as they are now, or of past sessions."""
     from assets.observations import update_chains
 
     days = [_day(text, date.min) for text in expiries] if expiries else None
     bounded = lowest is not None or highest is not None
     strikes = (lowest or 0.0, float("inf") if highest is None else highest) if bounded else None
-    _tell(update_chains(_observing(), underlyings, source=source, expiries=days, strikes=strikes), as_json)
+    span = (_day(first, date(1990, 1, 1)), _day(last, datetime.now(UTC).date())) if first or last else None
+    update = update_chains(
+        _observing(), underlyings, source=source, expiries=days, strikes=strikes, span=span
+    )
+    _tell(update, as_json)
 
 
 @app.command()

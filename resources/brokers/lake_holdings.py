@@ -19,6 +19,7 @@ from delta.contracts import (
 )
 from resources.brokers.journal import Expected, holdings
 from resources.brokers.rows import report_of
+from trading.corporate_actions import standing
 from trading.ledger import Ledger
 from trading.placement import Report, newest
 from trading.state import from_json
@@ -135,38 +136,27 @@ def dividends_since(pins: Pins, ledger: Ledger, after: date, until: date) -> flo
     paid = sum(item.amount for item in ledger.receivables if item.pay_date <= until) / 100
     if not units:
         return paid
-    rows = (
-        pins.read(
-            CorporateActions,
-            where=pl.col("symbol").is_in(sorted(units))
-            & pl.col("action").is_in(["cash_dividend", "special_dividend"])
-            & (pl.col("ex_date") > after)
-            & (pl.coalesce("pay_date", "ex_date") <= until),
-        )
-        .sort("known_at")
-        .group_by("symbol", "ex_date", "action", maintain_order=True)
-        .last()
-        .collect()
-    )
+    rows = pins.read(
+        CorporateActions,
+        where=pl.col("symbol").is_in(sorted(units))
+        & pl.col("action").is_in(["cash_dividend", "special_dividend"])
+        & (pl.col("ex_date") > after),
+    ).collect()
+    # Only the version that stands says when it is paid.
+    due = standing(rows).filter(pl.coalesce("pay_date", "ex_date") <= until)
     return paid + sum(
         round(units[symbol] * (value or 0.0), 2)
-        for symbol, value in rows.select("symbol", "value").iter_rows()
+        for symbol, value in due.select("symbol", "value").iter_rows()
     )
 
 
 def _splits(pins: Pins, after: date, until: date) -> dict[str, float]:
     """Splits that are effective and that the last portfolio does not know."""
-    rows = (
-        pins.read(
-            CorporateActions,
-            where=(pl.col("action") == "split") & (pl.col("ex_date") > after) & (pl.col("ex_date") <= until),
-        )
-        .collect()
-        .sort("known_at")
-        .group_by("symbol", "ex_date", maintain_order=True)
-        .last()
-    )
+    rows = pins.read(
+        CorporateActions,
+        where=(pl.col("action") == "split") & (pl.col("ex_date") > after) & (pl.col("ex_date") <= until),
+    ).collect()
     ratios: dict[str, float] = {}
-    for symbol, ratio in rows.select("symbol", "value").iter_rows():
+    for symbol, ratio in standing(rows).select("symbol", "value").iter_rows():
         ratios[symbol] = ratios.get(symbol, 1.0) * (ratio or 1.0)
     return ratios

@@ -49,8 +49,14 @@ class DataConfig(Model):
     disagreement: float = Field(default=0.005, gt=0, le=1)
 
     def providers(self, asset_class: str, timeframe: str) -> tuple[str, ...]:
-        """Names of the providers to ask, in order; empty when none is configured."""
-        order: Mapping[str, tuple[str, ...]] = dict(self.order).get(asset_class, {})  # type: ignore[call-overload]
+        """Names of the providers to ask, in order; empty when none is configured.
+
+        Those of ``stock`` serve ``etf``, too, unless it has its own.
+        """
+        orders = {str(name): order for name, order in self.order.items()}
+        order: Mapping[str, tuple[str, ...]] = orders.get(asset_class) or (  # type: ignore[assignment]
+            orders.get("stock", {}) if asset_class == "etf" else {}
+        )
         return order.get(timeframe, order.get("default", ()))
 
     def providers_in_use(self) -> tuple[str, ...]:

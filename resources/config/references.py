@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ValidationError
 
+from resources.calendar import ALL_DAY, STOCKS, WEEKDAYS
 from resources.config.problems import Source, explained, line, suggestion
 from trading.book import BookConfig, StrategyConfig
 from trading.strategies.base import Parameters, StrategyError
 from trading.strategies.registry import available, load
 
-USUAL_CALENDARS = frozenset({"XNYS", "24/7", "24/5"})
+_THERE = {ALL_DAY, WEEKDAYS, STOCKS}
 """Calendars that are there without a look."""
 
 
@@ -25,7 +26,7 @@ def book_problems(book: BookConfig, source: Source) -> list[str]:
 
 
 def _calendar_problems(name: str, source: Source) -> Iterator[str]:
-    if name in USUAL_CALENDARS:
+    if name in _THERE:
         return
     import exchange_calendars  # noqa: PLC0415 - brings pandas, which takes longer than most commands
 

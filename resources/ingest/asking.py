@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import groupby
 
 from resources.providers import base
@@ -57,7 +58,7 @@ def _outcomes(provider: base.Provider, group: Sequence[base.Request]) -> list[To
     if len(group) == 1:
         return [(group[0], _outcome(provider, group[0]))]
     names = tuple(name for request in group for name in request.symbols)
-    whole = _outcome(provider, base.Request(names, group[0].first, group[0].last, group[0].timeframe))
+    whole = _outcome(provider, replace(group[0], symbols=names))
     if isinstance(whole, base.Answer):
         # The answer stands with the first of them; the others have nothing to add.
         nothing = base.Answer()

@@ -13,6 +13,7 @@ from delta.lake import Lake
 from delta.reading import read
 from resources.ingest.plan import IngestError
 from resources.providers.base import Request
+from trading.corporate_actions import KEY
 from trading.history import newest
 from trading.quality.findings import WARNINGS
 
@@ -50,9 +51,9 @@ def known_bars(lake: Lake, planned: Sequence[Request]) -> pl.DataFrame:
 
 
 def known_actions(lake: Lake, symbols: Sequence[str]) -> pl.DataFrame:
-    """Newest versions of the corporate actions of some symbols."""
+    """Newest versions of the corporate actions of some symbols, withdrawn ones included."""
     rows = read(lake, CorporateActions, where=pl.col("symbol").is_in(list(symbols))).collect()
-    return newest(rows, ("symbol", "ex_date", "action"))
+    return newest(rows, KEY)
 
 
 def changed_bars(bars: pl.DataFrame, known: pl.DataFrame, now: datetime, *, refetch: bool) -> Changes:
@@ -100,7 +101,7 @@ def changed_bars(bars: pl.DataFrame, known: pl.DataFrame, now: datetime, *, refe
 
 
 def changed_rows(rows: pl.DataFrame, known: pl.DataFrame, table: type[Table], *, refetch: bool) -> Changes:
-    """New and changed reference rows (instruments, corporate actions) of a table.
+    """New and changed reference rows of a table, such as instruments.
 
     A row that another source described is kept unless ``refetch``, or unless nobody described it before.
     """
@@ -120,6 +121,14 @@ def changed_rows(rows: pl.DataFrame, known: pl.DataFrame, table: type[Table], *,
     corrected = both.filter(is_new.not_() & differs & same_source)
     kept = both.filter(is_new | (differs & same_source)).select(rows.columns)
     return Changes(kept, corrected.height, rows.height - kept.height, WARNINGS.to_frame())
+
+
+def refuse_backdated(fresh: pl.DataFrame, known: pl.DataFrame, key: tuple[str, ...], now: datetime) -> None:
+    """Refuse versions that would be older than the ones they replace."""
+    late = fresh.join(known.filter(pl.col("known_at") >= now), on=list(key), how="semi")
+    if late.height:
+        named = ", ".join(str(value) for value in late.select(key).row(0))
+        raise IngestError(f"{named}: a correction would be dated before the row it corrects; check the clock")
 
 
 def _refuse_backdated(corrected: pl.DataFrame, now: datetime) -> None:

@@ -14,6 +14,7 @@ from delta.reading import read
 from delta.writing import Commit, Provenance, write
 from resources.ingest.compare import BAR_KEY, known_actions
 from resources.ingest.plan import IngestError
+from trading.corporate_actions import standing
 from trading.history import newest
 from trading.repair import repair_prices
 
@@ -49,7 +50,7 @@ def mend(
     at = now.astimezone(UTC)
     where = (pl.col("timeframe") == timeframe) & pl.col("symbol").is_in(list(symbols))
     known = newest(read(lake, Bars, where=where).collect(), BAR_KEY)
-    done = repair_prices(known.drop("known_at"), known_actions(lake, symbols))
+    done = repair_prices(known.drop("known_at"), standing(known_actions(lake, symbols)))
     if done.repairs.is_empty():
         return Mended(done.repairs, None)
     versions = known.select(*BAR_KEY, before="known_at")

@@ -16,7 +16,7 @@ from delta.contracts import Check, Quarantine, Table
 from delta.lake import Lake
 from delta.reading import read
 from delta.writing import Commit, Provenance, write
-from resources.ingest.compare import changed_rows
+from resources.ingest.compare import changed_rows, refuse_backdated
 from resources.ingest.plan import IngestError
 from trading.history import newest
 from trading.quality.findings import FINDINGS, rejected
@@ -87,7 +87,7 @@ def ingest_rows(
     known = newest(read(lake, table, where=where).collect(), key)
     changes = changed_rows(good.drop("known_at"), known, table, refetch=refetch)
     fresh = changes.rows.with_columns(known_at=stamp).select(table.schema().names())
-    _refuse_backdated(fresh, known, key, now)
+    refuse_backdated(fresh, known, key, now)
     commits = [
         write(lake, table, fresh, None, provenance) if fresh.height else None,
         _quarantined(lake, bad, rows, stamp, provenance),
@@ -123,13 +123,6 @@ def _findings(table: type[Table], bad: pl.DataFrame) -> pl.DataFrame:
     name = "symbol" if "symbol" in columns else "series"
     named = bad.with_columns(symbol=pl.col(name), reason=pl.lit("the row breaks the contract of its table"))
     return rejected(named, table.name, columns, day)
-
-
-def _refuse_backdated(fresh: pl.DataFrame, known: pl.DataFrame, key: tuple[str, ...], now: datetime) -> None:
-    late = fresh.join(known.filter(pl.col("known_at") >= now), on=list(key), how="semi")
-    if late.height:
-        named = ", ".join(str(value) for value in late.select(key).row(0))
-        raise IngestError(f"{named}: a correction would be dated before the row it corrects; check the clock")
 
 
 def _quarantined(

@@ -1,13 +1,15 @@
 """Which range of which symbol has to be fetched: what the lake does not know, plus a short overlap.
 
 The overlap brings corrections of the latest sessions to light. A symbol whose known bars begin later than
-asked is asked for the missing beginning as well, unless its listing explains it.
+asked is asked for the missing beginning as well, unless its listing explains it. What lies between the known
+bars and a range apart from them is asked for, too: only the first and the last known session are looked up,
+and a hole would never be seen again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
@@ -16,7 +18,7 @@ import polars as pl
 from delta.contracts import Bars, Instruments
 from delta.lake import Lake
 from delta.reading import read
-from resources.calendar import previous_session, session_close, sessions
+from resources.calendar import previous_session, session_close, sessions, usual_calendar
 from resources.providers.base import Provider, Request
 from trading.history import newest
 
@@ -26,10 +28,10 @@ RECENT = timedelta(days=45)
 """How far back the latest bars of a symbol are looked for before its whole past is."""
 SLACK = timedelta(days=14)
 """How much later than asked a history may begin and still count as complete."""
+WHOLE = ("1d", "1w")
+"""Timeframes whose bars are kept without a hole: a range far from the known ones is asked for up to them."""
 ASKED = "ingest"
 """Source of instruments that no provider described; they are valid from the first day asked for."""
-CALENDARS = {"crypto": "24/7", "fx": "24/5"}
-STOCKS = "XNYS"
 
 
 class IngestError(RuntimeError):
@@ -50,11 +52,18 @@ def known_instruments(lake: Lake, symbols: Iterable[str]) -> pl.DataFrame:
     return newest(rows, ("symbol", "valid_from"))
 
 
-def calendars(provider: Provider, instruments: pl.DataFrame, symbols: Iterable[str]) -> dict[str, str]:
-    """Calendar of every symbol: as the lake knows it, else by the provider's one asset class."""
-    known = dict(instruments.select("symbol", "calendar").iter_rows())
+def supposed_class(provider: Provider, request: Request) -> str:
+    """Asset class of symbols that nobody has described: as it was asked, else the provider's only one."""
     classes = provider.capabilities.asset_classes
-    usual = CALENDARS.get(classes[0], STOCKS) if len(classes) == 1 else STOCKS
+    return request.asset_class or (classes[0] if len(classes) == 1 else "stock")
+
+
+def calendars(
+    provider: Provider, request: Request, instruments: pl.DataFrame, symbols: Iterable[str]
+) -> dict[str, str]:
+    """Calendar of every symbol: as the lake knows it, else the usual one of its supposed asset class."""
+    known = dict(instruments.select("symbol", "calendar").iter_rows())
+    usual = usual_calendar(supposed_class(provider, request))
     return {symbol: known.get(symbol, usual) for symbol in symbols}
 
 
@@ -119,12 +128,16 @@ def requests(
         if have is None or refetch:
             spans = [(request.first, last)]
         else:
-            spans = [(max(request.first, _overlap(chosen[symbol], have.last, last)), last)]
+            begin = _overlap(chosen[symbol], have.last, last)
+            leaves_hole = request.first > have.last and request.timeframe in WHOLE
+            spans = [(begin if leaves_hole else max(request.first, begin), last)]
             if _begins_late(symbol, have, request.first, instruments):
-                spans.insert(0, (request.first, min(have.first - timedelta(days=1), last)))
+                end = have.first - timedelta(days=1)
+                end = end if request.timeframe in WHOLE else min(end, last)
+                spans = [(request.first, end), *(span for span in spans if span[0] > end)]
         end_of_listing = final.get(symbol, date.max)
         planned.extend(
-            Request((symbol,), start, end, request.timeframe)
+            replace(request, symbols=(symbol,), first=start, last=end)
             for start, end in spans
             if start <= end and (start <= end_of_listing or have is None)
         )

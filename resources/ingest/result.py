@@ -9,6 +9,9 @@ import polars as pl
 
 from delta.writing import Commit
 
+SHOWN = 3
+"""Corrections that the summary tells one by one."""
+
 
 @dataclass(frozen=True)
 class IngestResult:
@@ -32,6 +35,8 @@ class IngestResult:
         One a table that changed, in the order of writing.
     repaired : int
         Rows that came with a fault and were put right; as they came they are in ``quarantine``.
+    actions : pl.DataFrame
+        Corporate actions known otherwise before: ``symbol, ex_date, action, withdrawn, reason``.
     """
 
     new: int
@@ -44,6 +49,7 @@ class IngestResult:
     warnings: pl.DataFrame
     commits: tuple[Commit, ...] = field(default=())
     repaired: int = 0
+    actions: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def rows(self) -> int:
@@ -65,6 +71,8 @@ class IngestResult:
         parts = [f"{self.new} new", f"{self.corrected} corrected", f"{self.unchanged} unchanged bars"]
         if self.repaired:
             parts.append(f"{self.repaired} repaired")
+        if self.actions.height:
+            parts.append(f"corporate actions corrected: {_told(self.actions)}")
         if self.warnings.height:
             parts.append(f"{self.warnings.height} warnings")
         if self.rejected.height:
@@ -72,3 +80,12 @@ class IngestResult:
         if self.failed:
             parts.append(f"{len(self.failed)} symbols not served ({', '.join(self.failed)})")
         return ", ".join(parts)
+
+
+def _told(actions: pl.DataFrame) -> str:
+    """The first corrections in words."""
+    shown = [
+        f"{row['symbol']} {row['action']} of {row['ex_date']} ({row['reason']})"
+        for row in actions.head(SHOWN).iter_rows(named=True)
+    ]
+    return "; ".join(shown) + (f"; {actions.height - SHOWN} more" if actions.height > SHOWN else "")

@@ -22,6 +22,7 @@ from resources.ingest.compare import (
     changed_rows,
     known_actions,
     known_bars,
+    refuse_backdated,
 )
 from resources.ingest.plan import (
     ASKED,
@@ -31,9 +32,12 @@ from resources.ingest.plan import (
     known_instruments,
     refuse_open_sessions,
     requests,
+    supposed_class,
 )
 from resources.ingest.result import IngestResult
 from resources.providers import base
+from trading.corporate_actions import KEY as ACTION_KEY
+from trading.corporate_actions import ActionChanges, changes, no_longer_told
 from trading.quality import Verdict, check_actions, check_bars, currency_changes
 from trading.quality.findings import WARNINGS
 from trading.repair import MARK, REPAIRS, is_repaired, repair_dates, repair_prices
@@ -112,7 +116,7 @@ def ingest(
         raise IngestError(f"now = {now} has no time zone; give an aware time")
     job = _Ingest(lake, provider, request, now.astimezone(UTC), provenance, refetch, repair)
     instruments = known_instruments(lake, request.symbols)
-    chosen = calendars(provider, instruments, request.symbols)
+    chosen = calendars(provider, request, instruments, request.symbols)
     last_sessions = refuse_open_sessions(request, chosen, job.now)
     last = max(last_sessions.values())
     known = {} if refetch else coverage(lake, request.symbols, request.timeframe, request.first, last)
@@ -176,19 +180,21 @@ def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: 
     """Check what was fetched and write what is new; bars last, so that no reader sees them undescribed."""
     described = _described(job, fetched, instruments)
     old_actions = known_actions(job.lake, job.request.symbols)
+    told = _actions_told(job, fetched, old_actions)
+    refuse_backdated(told.rows, old_actions, ACTION_KEY, job.now)
+    actions = _standing_after(old_actions, told.rows)
     fetched = _without_repaired(fetched, earlier, refetch=job.refetch)
     if job.repair:
-        fetched = _repaired(fetched, described, instruments, earlier, old_actions)
-    verdict, actions, findings = _judge(job, fetched, described, instruments, earlier, old_actions)
+        fetched = _repaired(fetched, described, instruments, earlier, actions)
+    verdict, findings = _judge(job, fetched, described, instruments, earlier, actions)
     held = pl.col("symbol").is_in(list(verdict.blocked)).not_()
     accepted = _flagged(verdict.accepted, fetched.warnings)
     bars = changed_bars(accepted, earlier, job.now, refetch=job.refetch)
-    new_actions = changed_rows(actions.filter(held), old_actions, CorporateActions, refetch=job.refetch)
     new_instruments = changed_rows(described.filter(held), instruments, Instruments, refetch=job.refetch)
     commits = [
         *_write_sessions(job, described, verdict.accepted),
         _append(job, Instruments, new_instruments.rows),
-        _append(job, CorporateActions, new_actions.rows),
+        _append(job, CorporateActions, told.rows.filter(held)),
         _append(job, Bars, bars.rows),
         _append(job, Quarantine, _fresh_quarantine(job, pl.concat([findings, _as_it_came(fetched)]))),
     ]
@@ -201,15 +207,22 @@ def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: 
         blocked=_first_reasons(verdict, findings),
         failed=fetched.failed,
         repaired=fetched.repairs.height,
+        actions=told.corrected.filter(held).select(*ACTION_KEY, "withdrawn", "reason"),
         warnings=pl.concat(
             [
                 _written(pl.concat([verdict.warnings, fetched.warnings]), bars.rows),
                 fetched.warnings.join(fetched.bars, on=list(BAR_KEY), how="anti"),
                 bars.warnings,
+                _refused_actions(told.refused.filter(held)),
             ]
         ),
         commits=tuple(commit for commit in commits if commit is not None),
     )
+
+
+def _currency(symbol: str, asset_class: str) -> str:
+    """Currency of prices that nobody has described: a pair is quoted in its last three letters."""
+    return symbol[-3:] if asset_class == "fx" and len(symbol) == 6 else "USD"
 
 
 def _described(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> pl.DataFrame:
@@ -220,12 +233,13 @@ def _described(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> pl.DataF
     ]
     if not missing:
         return fetched.instruments
-    usual = job.provider.capabilities.asset_classes
-    guess = usual[0] if len(usual) == 1 else "stock"
-    names = calendars(job.provider, known, missing)
+    guess = supposed_class(job.provider, job.request)
+    names = calendars(job.provider, job.request, known, missing)
+    since = job.request.first
     rows = [
-        (name, name, guess, "XXXX", names[name], "USD", None, None, 1.0, job.request.first, None, None, ASKED)
+        (name, name, guess, "XXXX", names[name], quoted, None, None, 1.0, since, None, None, ASKED)
         for name in missing
+        for quoted in [_currency(name, guess)]
     ]
     return pl.concat([fetched.instruments, pl.DataFrame(rows, schema=base.INSTRUMENTS, orient="row")])
 
@@ -245,7 +259,7 @@ def _repaired(
     described: pl.DataFrame,
     instruments: pl.DataFrame,
     earlier: pl.DataFrame,
-    old_actions: pl.DataFrame,
+    actions: pl.DataFrame,
 ) -> _Fetched:
     """Bars with the faults put right, and the repairs among the warnings that become flags."""
     columns = base.INSTRUMENTS.names()
@@ -254,7 +268,7 @@ def _repaired(
     dated = repair_dates(fetched.bars, _sessions(current, fetched.bars), current)
     bars = dated.bars.select(base.BARS.names())
     before = earlier.join(bars, on=list(BAR_KEY), how="anti").select(base.BARS.names())
-    priced = repair_prices(pl.concat([before, bars]), newest_actions(old_actions, fetched.actions))
+    priced = repair_prices(pl.concat([before, bars]), actions)
     new = bars.select(BAR_KEY)
     repairs = pl.concat([dated.repairs, priced.repairs.join(new, on=list(BAR_KEY), how="semi")])
     flags = repairs.select(
@@ -286,33 +300,54 @@ def _judge(
     described: pl.DataFrame,
     instruments: pl.DataFrame,
     earlier: pl.DataFrame,
-    old_actions: pl.DataFrame,
-) -> tuple[Verdict, pl.DataFrame, pl.DataFrame]:
-    """Verdict on the bars, actions that may be written, and all findings."""
+    actions: pl.DataFrame,
+) -> tuple[Verdict, pl.DataFrame]:
+    """Verdict on the bars, and all findings."""
     columns = base.INSTRUMENTS.names()
     current = pl.concat([instruments.select(columns), described.select(columns)])
     before = earlier.join(fetched.bars, on=list(BAR_KEY), how="anti")
     priced = pl.concat([before.select(base.BARS.names()), fetched.bars])
-    actions, bad_actions = check_actions(fetched.actions, priced)
+    _, bad_actions = check_actions(fetched.actions, priced)
     changes = currency_changes(described, instruments)
     findings = pl.concat([bad_actions, changes])
     verdict = check_bars(
         fetched.bars,
-        newest_actions(old_actions, actions),
+        actions.filter(pl.col("symbol").is_in(bad_actions["symbol"].implode()).not_()),
         _sessions(current, priced),
         current,
         known=before,
         now=job.now,
         blocked=tuple(sorted({*findings["symbol"]})),
     )
-    return verdict, actions, pl.concat([findings, verdict.rejected])
+    return verdict, pl.concat([findings, verdict.rejected])
 
 
-def newest_actions(known: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """Corporate actions known with the new ones in place of their older versions."""
-    columns = base.CORPORATE_ACTIONS.names()
-    return pl.concat([known.select(columns), new]).unique(
-        ["symbol", "ex_date", "action"], keep="last", maintain_order=True
+def _actions_told(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> ActionChanges:
+    """What the answers change among the known corporate actions."""
+    told = fetched.actions.with_columns(withdrawn=pl.lit(value=False), reason=pl.lit(None, pl.String)).select(
+        known.drop("known_at").columns
+    )
+    # Only an answer of days tells all actions of its range.
+    days = fetched.bars.filter(pl.col("timeframe") == "1d")
+    return changes(pl.concat([told, no_longer_told(told, known, days)]), known, overrule=job.refetch)
+
+
+def _standing_after(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Corporate actions that stand once some versions are written, as a provider tells them."""
+    newest = pl.concat([known.drop("known_at"), rows]).unique(ACTION_KEY, keep="last", maintain_order=True)
+    return newest.filter(pl.col("withdrawn").not_()).select(base.CORPORATE_ACTIONS.names())
+
+
+def _refused_actions(refused: pl.DataFrame) -> pl.DataFrame:
+    """Warnings on actions told that do not stand over what a person told."""
+    midnight = pl.col("ex_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return refused.select(
+        "symbol",
+        pl.lit("1d").alias("timeframe"),
+        pl.col("ex_date").alias("session"),
+        midnight.alias("closes_at"),
+        pl.format("{} told otherwise by a person", "action").alias("rule"),
+        "reason",
     )
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from delta.contracts import OptionQuotes, Rates
 from resources import calendar
+from resources.calendar import ALL_DAY, WEEKDAYS
 from resources.providers.base import (
     BARS,
     CORPORATE_ACTIONS,
@@ -28,7 +29,6 @@ OPTION_QUOTES = pl.Schema(
     {name: dtype for name, dtype in OptionQuotes.schema().items() if name != "known_at"}
 )
 """Columns of what the desk learns, without the time it learned it."""
-ALL_DAY = "24/7"
 PRICES = ("open", "high", "low", "close", "volume")
 UNTOLD = date(1970, 1, 1)
 """Beginning of an instrument whose service does not tell it: the same in every answer."""
@@ -118,7 +118,7 @@ def intraday(
 @lru_cache(maxsize=16)
 def time_zone(trading_calendar: str) -> str:
     """Time zone in which a calendar's sessions are dates."""
-    if trading_calendar in {ALL_DAY, "24/5"}:
+    if trading_calendar in {ALL_DAY, WEEKDAYS}:
         return "UTC"
     import exchange_calendars as known  # noqa: PLC0415 - brings pandas
 

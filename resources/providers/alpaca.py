@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
 
+from resources.calendar import ALL_DAY, STOCKS
 from resources.http import UNREADABLE, HttpSettings, Pace, paced, repeated
 from resources.http_errors import AgainError, Asked
 from resources.keys import Key
@@ -87,7 +88,7 @@ class Alpaca:
 
     def _one(self, symbol: str, request: Request) -> Answer:
         crypto, at = "/" in symbol, _frames.now()
-        trading_calendar = _frames.ALL_DAY if crypto else "XNYS"
+        trading_calendar = ALL_DAY if crypto else STOCKS
         rows = self._bars(symbol, request, crypto)
         if request.timeframe == "1d":
             day = pl.col("starts_at").dt.convert_time_zone(_frames.time_zone(trading_calendar)).dt.date()

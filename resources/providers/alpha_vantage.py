@@ -7,11 +7,13 @@ such as ``EUR/USD`` is foreign exchange, one whose first half is a known coin is
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, ClassVar, Literal
 
 import polars as pl
 
+from resources.calendar import ALL_DAY, STOCKS, WEEKDAYS
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import json_of
 from resources.keys import Key
@@ -107,13 +109,14 @@ class AlphaVantage(HttpProvider):
             return self._intraday(symbol, request)
         at = _frames.now()
         prices = self._series(
+            parse_days,
             symbol,
             request.last,
             function="TIME_SERIES_DAILY_ADJUSTED" if self.settings.adjusted else "TIME_SERIES_DAILY",
             symbol=self.ticker(symbol),
             outputsize=self.settings.output_size,
-        ).with_columns(pl.col("at").str.to_date().alias("session"))
-        bars = _frames.within(_frames.daily(prices, symbol, "1d", "XNYS", NAME), request, at)
+        )
+        bars = _frames.within(_frames.daily(prices, symbol, "1d", STOCKS, NAME), request, at)
         _frames.required(bars, NAME, symbol, request)
         return Answer(bars, _actions(prices, symbol, request))
 
@@ -121,6 +124,7 @@ class AlphaVantage(HttpProvider):
         at, step = _frames.now(), SPANS[request.timeframe]
         months = [
             self._series(
+                parse_moments,
                 symbol,
                 request.last,
                 function="TIME_SERIES_INTRADAY",
@@ -134,15 +138,8 @@ class AlphaVantage(HttpProvider):
             for month in _months(request.first, request.last)
         ]
         shift = step if self.settings.stamp == "end" else timedelta(0)
-        starts = (
-            pl.col("at")
-            .str.to_datetime(time_unit="us")
-            .dt.replace_time_zone("America/New_York", ambiguous="earliest")
-        )
-        prices = pl.concat(months).with_columns(
-            (starts.dt.convert_time_zone("UTC") - shift).alias("starts_at")
-        )
-        bars = _frames.intraday(prices, symbol, request.timeframe, "XNYS", NAME)
+        prices = pl.concat(months).with_columns(starts_at=pl.col("moment") - shift)
+        bars = _frames.intraday(prices, symbol, request.timeframe, STOCKS, NAME)
         return Answer(_frames.required(_frames.within(bars, request, at), NAME, symbol, request))
 
     def _pair(self, symbol: str, base: str, quote: str, *, request: Request) -> Answer:
@@ -161,9 +158,8 @@ class AlphaVantage(HttpProvider):
                 "outputsize": self.settings.output_size,
             }
         )
-        prices = self._series(symbol, request.last, **asked)
-        days = prices.with_columns(pl.col("at").str.to_date().alias("session"))
-        trading_calendar = _frames.ALL_DAY if crypto else "24/5"
+        days = self._series(parse_days, symbol, request.last, **asked)
+        trading_calendar = ALL_DAY if crypto else WEEKDAYS
         bars = _frames.within(_frames.daily(days, symbol, "1d", trading_calendar, NAME), request, at)
         listing = _frames.instrument(
             symbol,
@@ -175,10 +171,12 @@ class AlphaVantage(HttpProvider):
         )
         return Answer(_frames.required(bars, NAME, symbol, request), instruments=listing)
 
-    def _series(self, of: str, last: date, **parameters: str) -> pl.DataFrame:
+    def _series(
+        self, parse: Callable[[bytes, str], pl.DataFrame], of: str, last: date, **parameters: str
+    ) -> pl.DataFrame:
         return self.client.fetch(
             "/query",
-            lambda body: parse_series(body, of),
+            lambda body: parse(body, of),
             parameters={**parameters, "datatype": "json"},
             symbol=of,
             valid_for=_frames.validity(last, _frames.now()),
@@ -197,6 +195,18 @@ def parse_series(body: bytes, symbol: str) -> pl.DataFrame:
     rows = [[at, *_prices(row), *_events(row)] for at, row in sorted(series.items())]
     numbers = dict.fromkeys((*_frames.PRICES, "dividend", "split"), pl.Float64)
     return pl.DataFrame(rows, schema={"at": pl.String, **numbers}, orient="row")
+
+
+def parse_days(body: bytes, symbol: str) -> pl.DataFrame:
+    """Rows of a daily series with their ``session``."""
+    return parse_series(body, symbol).with_columns(session=pl.col("at").str.to_date())
+
+
+def parse_moments(body: bytes, symbol: str) -> pl.DataFrame:
+    """Rows of an intraday series with their ``moment`` in UTC; the service writes New York's time."""
+    local = pl.col("at").str.to_datetime(time_unit="us")
+    moment = local.dt.replace_time_zone("America/New_York", ambiguous="earliest")
+    return parse_series(body, symbol).with_columns(moment=moment.dt.convert_time_zone("UTC"))
 
 
 def _prices(row: dict[str, str]) -> list[float]:

@@ -22,7 +22,7 @@ def _without(table: type[Table], *left_out: str) -> pl.Schema:
 
 
 BARS = _without(Bars, "known_at", "flags")
-CORPORATE_ACTIONS = _without(CorporateActions, "known_at")
+CORPORATE_ACTIONS = _without(CorporateActions, "known_at", "withdrawn", "reason")
 INSTRUMENTS = _without(Instruments, "known_at")
 
 
@@ -51,12 +51,19 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Request:
-    """Bars of some symbols from the first to the last session, both included."""
+    """Bars of some symbols from the first to the last session, both included.
+
+    Attributes
+    ----------
+    asset_class : str
+        Class of the symbols, where the one who asks knows it: it describes what no provider describes.
+    """
 
     symbols: tuple[str, ...]
     first: date
     last: date
     timeframe: str = "1d"
+    asset_class: str = ""
 
     def __post_init__(self) -> None:
         if self.last < self.first:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from resources.calendar import ALL_DAY
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import json_of
 from resources.providers import _frames, depth_files
@@ -105,7 +106,7 @@ class Binance(HttpProvider):
             if page.height < PAGE:
                 break
             start = page["starts_at"][-1] + SPANS[request.timeframe]
-        bars = _frames.intraday(pl.concat(pages), symbol, request.timeframe, _frames.ALL_DAY, NAME)
+        bars = _frames.intraday(pl.concat(pages), symbol, request.timeframe, ALL_DAY, NAME)
         bars = _frames.required(_frames.within(bars, request, at), NAME, symbol, request)
         quote = QUOTES.search(pair)
         listing = _frames.instrument(
@@ -114,7 +115,7 @@ class Binance(HttpProvider):
             ticker=pair,
             asset_class="crypto",
             exchange="BINANCE",
-            trading_calendar=_frames.ALL_DAY,
+            trading_calendar=ALL_DAY,
             currency=quote.group() if quote else "USDT",
         )
         return Answer(bars, instruments=listing)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from resources import calendar
+from resources.calendar import STOCKS
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import LATER, excerpt, json_of
 from resources.providers import _frames
@@ -30,7 +31,6 @@ from resources.providers.base import (
 )
 
 NAME = "cboe"
-CALENDAR = "XNYS"
 INDICES = frozenset(
     [
         "VIX",
@@ -145,13 +145,13 @@ class Cboe(HttpProvider):
             symbol=symbol,
             valid_for=_frames.validity(request.last, at),
         )
-        bars = _frames.within(_frames.daily(levels, symbol, "1d", CALENDAR, NAME), request, at)
+        bars = _frames.within(_frames.daily(levels, symbol, "1d", STOCKS, NAME), request, at)
         listing = _frames.instrument(
             symbol,
             source=NAME,
             asset_class="index",
             exchange="XCBO",
-            trading_calendar=CALENDAR,
+            trading_calendar=STOCKS,
             currency="USD",
             valid_from=levels["session"].min() or request.first,  # type: ignore[arg-type]
         )
@@ -236,7 +236,7 @@ def parse_directory(body: bytes) -> list[str]:
 
 def _session(quoted_at: datetime) -> date:
     """Session that a quote belongs to: the last one that had opened (the service's times are UTC)."""
-    recent = calendar.sessions(CALENDAR, quoted_at.date() - timedelta(days=10), quoted_at.date())
+    recent = calendar.sessions(STOCKS, quoted_at.date() - timedelta(days=10), quoted_at.date())
     opened = recent.filter(pl.col("opens_at").dt.replace_time_zone(None) <= quoted_at)
     found: date = opened["session"][-1]
     return found

@@ -15,14 +15,13 @@ from typing import Any
 import polars as pl
 
 from delta.contracts import Depth
-from resources.calendar import sessions
+from resources.calendar import ALL_DAY, sessions
 from resources.http_errors import json_of
 from resources.providers.base import MalformedAnswer
 
 NAME = "depth_files"
 LEVELS = 20
 DEPTH = pl.Schema({name: dtype for name, dtype in Depth.schema().items() if name != "known_at"})
-ALL_DAY = "24/7"
 NEAR = timedelta(days=14)
 _ARCHIVE = {"symbol", "timestamp", "side", "update_type", "price", "qty"}
 _LONG = {"symbol", "quoted_at", "side", "price", "size"}

@@ -10,10 +10,11 @@ import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import polars as pl
 
+from resources.calendar import ALL_DAY
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import json_of
 from resources.providers import _frames
@@ -40,6 +41,15 @@ TOO_MANY = 10028
 AT_ONCE = 4
 FRESH = timedelta(minutes=1)
 PERCENT = 100.0
+
+
+class Contract(NamedTuple):
+    """An option that is listed: its coin, expiry and strike, and all that the service says of it."""
+
+    coin: str
+    expiry: date
+    strike: float
+    terms: dict[str, Any]
 
 
 class DeribitSettings(HttpSettings):
@@ -69,8 +79,7 @@ class Deribit(HttpProvider):
 
     def symbols(self) -> list[str]:
         """Futures and perpetuals of the coins."""
-        contracts = [row for coin in COINS for row in self._contracts(coin, "future", None)]
-        return sorted(row["instrument_name"] for row in contracts)
+        return sorted(name for coin in COINS for name in self._contracts(coin, "future", parse_names, None))
 
     def fetch(self, request: Request) -> Answer:
         """Bars of futures, such as BTC-PERPETUAL; chains come from :meth:`chain`."""
@@ -106,14 +115,15 @@ class Deribit(HttpProvider):
             When the bounds leave no contract, or more than ``most_contracts``.
         """
         coin = self.ticker(underlying)
-        contracts = self._contracts(coin if coin in COINS else "USDC", "option", underlying)
+        settles_in = coin if coin in COINS else "USDC"
+        contracts = self._contracts(settles_in, "option", parse_contracts, underlying)
         wanted = None if expiries is None else set(expiries)
         kept = [
-            row
-            for row in contracts
-            if row["base_currency"] == coin
-            and (wanted is None or _day(row["expiration_timestamp"]) in wanted)
-            and (strikes is None or strikes[0] <= row["strike"] <= strikes[1])
+            contract.terms
+            for contract in contracts
+            if contract.coin == coin
+            and (wanted is None or contract.expiry in wanted)
+            and (strikes is None or strikes[0] <= contract.strike <= strikes[1])
         ]
         if not kept:
             raise NoData(
@@ -162,10 +172,10 @@ class Deribit(HttpProvider):
             valid_for=valid_for,
         )
 
-    def _contracts(self, coin: str, kind: str, symbol: str | None) -> list[dict[str, Any]]:
-        return self._ask(
-            "get_instruments", list[dict[str, Any]], symbol, timedelta(hours=1), currency=coin, kind=kind
-        )
+    def _contracts(
+        self, coin: str, kind: str, parse: Callable[[Any], list[T]], symbol: str | None
+    ) -> list[T]:
+        return self._ask("get_instruments", parse, symbol, timedelta(hours=1), currency=coin, kind=kind)
 
     def _quote(self, contract: dict[str, Any], underlying: str) -> dict[str, Any]:
         name = contract["instrument_name"]
@@ -199,7 +209,7 @@ class Deribit(HttpProvider):
             )
             start = until
         candles = pl.concat(pages) if pages else parse_chart({"status": "no_data"})
-        bars = _frames.intraday(candles, symbol, request.timeframe, _frames.ALL_DAY, NAME)
+        bars = _frames.intraday(candles, symbol, request.timeframe, ALL_DAY, NAME)
         bars = _frames.required(_frames.within(bars, request, at), NAME, symbol, request)
         listing = _frames.instrument(
             symbol,
@@ -207,7 +217,7 @@ class Deribit(HttpProvider):
             ticker=self.ticker(symbol),
             asset_class="future",
             exchange="DRBT",
-            trading_calendar=_frames.ALL_DAY,
+            trading_calendar=ALL_DAY,
             currency="USD",
         )
         return Answer(bars, instruments=listing)
@@ -216,12 +226,12 @@ class Deribit(HttpProvider):
         at, series = _frames.now(), f"{coin}_DVOL"
         start = datetime.combine(first, datetime.min.time(), UTC)
         end = min(datetime.combine(last, datetime.min.time(), UTC) + timedelta(days=1), at)
-        rows: list[list[float]] = []
+        rows: list[tuple[int, float]] = []
         until: int | None = _milliseconds(end) - 1
         while until is not None:
-            page = self._ask(
+            page, further = self._ask(
                 "get_volatility_index_data",
-                dict[str, Any],
+                parse_page,
                 coin,
                 _frames.validity(last, at),
                 currency=coin,
@@ -229,9 +239,8 @@ class Deribit(HttpProvider):
                 end_timestamp=until,
                 resolution="1D",
             )
-            rows = [[row[0], row[4]] for row in page["data"]] + rows
-            further = page["continuation"] if page["data"] else None
-            until = further if further is not None and further < until else None
+            rows = page + rows
+            until = further if page and further is not None and further < until else None
         frame = parse_volatility(rows, series)
         complete = frame.filter(pl.col("observed").is_between(first, last), pl.col("observed") < at.date())
         if complete.is_empty():
@@ -291,7 +300,29 @@ def parse_chart(result: dict[str, Any]) -> pl.DataFrame:
     return frame.with_columns(starts.alias("starts_at")).drop("ticks")
 
 
-def parse_volatility(rows: list[list[float]], series: str) -> pl.DataFrame:
+def parse_names(contracts: list[dict[str, Any]]) -> list[str]:
+    """Names of contracts."""
+    return [str(row["instrument_name"]) for row in contracts]
+
+
+def parse_contracts(contracts: list[dict[str, Any]]) -> list[Contract]:
+    """Options out of a list of contracts."""
+    return [
+        Contract(
+            str(row["base_currency"]), _day(row["expiration_timestamp"]), float(row["strike"]), dict(row)
+        )
+        for row in contracts
+    ]
+
+
+def parse_page(page: dict[str, Any]) -> tuple[list[tuple[int, float]], int | None]:
+    """Time and closing value of one page of a volatility index, and where the page before it ends."""
+    further = page["continuation"]
+    rows = [(int(row[0]), float(row[4])) for row in page["data"]]
+    return rows, None if further is None else int(further)
+
+
+def parse_volatility(rows: list[tuple[int, float]], series: str) -> pl.DataFrame:
     """Last value of each UTC day out of rows of time and close."""
     frame = pl.DataFrame(rows, schema={"at": pl.Int64, "value": pl.Float64}, orient="row")
     days = frame.sort("at").with_columns(pl.from_epoch("at", "ms").dt.date().alias("observed"))

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 import polars as pl
 from pydantic import Field
 
+from resources.calendar import ALL_DAY, WEEKDAYS
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import json_of
 from resources.providers import _dukascopy_formats as formats
@@ -142,10 +143,10 @@ class Dukascopy(HttpProvider):
 
     def _bars(self, candles: pl.DataFrame, code: str, symbol: str, timeframe: str) -> pl.DataFrame:
         if not self._folds(code):
-            return _frames.intraday(candles, symbol, timeframe, _frames.ALL_DAY, NAME)
+            return _frames.intraday(candles, symbol, timeframe, ALL_DAY, NAME)
         if timeframe == "1d":
             candles = _sundays_folded(candles)
-        bars = _frames.intraday(candles, symbol, timeframe, "24/5", NAME)
+        bars = _frames.intraday(candles, symbol, timeframe, WEEKDAYS, NAME)
         sunday = pl.col("session").dt.weekday() == SUNDAY
         return bars.with_columns(
             pl.when(sunday).then(pl.col("session") + timedelta(days=1)).otherwise("session").alias("session")
@@ -316,7 +317,7 @@ def _listing(symbol: str, code: str) -> pl.DataFrame:
         ticker=code,
         asset_class="crypto" if crypto else "fx",
         exchange="DUKASCOPY",
-        trading_calendar=_frames.ALL_DAY if crypto else "24/5",
+        trading_calendar=ALL_DAY if crypto else WEEKDAYS,
         currency=quote,
     )
 

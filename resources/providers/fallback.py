@@ -9,7 +9,7 @@ nothing is ever made up: a session that nobody has is told together with what ea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from threading import Lock
 from typing import Any, ClassVar, NamedTuple
@@ -30,8 +30,6 @@ from trading.quality import disagreements
 from trading.quality.findings import WARNINGS
 
 NAME = "fallback"
-CALENDARS = {"crypto": _frames.ALL_DAY, "fx": "24/5"}
-STOCKS = "XNYS"
 AROUND = 5
 """Sessions on each side of a gap that the next provider is asked for as well."""
 TOLERANCE = 0.005
@@ -206,7 +204,7 @@ class _Collected:
         first = before[-AROUND - 1] if len(before) > AROUND else gaps[0]
         last = after[AROUND] if len(after) > AROUND else gaps[-1]
         bounds = max(first, self.request.first), min(last, self.request.last)
-        return Request(self.request.symbols, *bounds, self.request.timeframe)
+        return replace(self.request, first=bounds[0], last=bounds[1])
 
     def add(self, other: Answer, tolerance: float) -> None:
         """Take the sessions that are missing from another answer, and compare the others."""
@@ -230,7 +228,7 @@ class _Collected:
 
 def _one(providers: Sequence[Provider], request: Request, asset_class: str, tolerance: float) -> Outcome:
     symbol = request.symbols[0]
-    usual = CALENDARS.get(asset_class, STOCKS)
+    usual = calendar.usual_calendar(asset_class)
     collected = _Collected(request, Answer(), usual, WARNINGS.to_frame())
     said: list[Said] = []
     errors: list[ProviderError] = []
@@ -256,7 +254,7 @@ def _one(providers: Sequence[Provider], request: Request, asset_class: str, tole
 
 
 def _only(request: Request, symbol: str) -> Request:
-    return Request((symbol,), request.first, request.last, request.timeframe)
+    return replace(request, symbols=(symbol,))
 
 
 def _serves(provider: Provider, asset_class: str) -> bool:

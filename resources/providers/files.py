@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from pydantic import Field, field_validator
 
-from resources.calendar import with_closes, with_sessions
+from resources.calendar import STOCKS, with_closes, with_sessions
 from resources.providers import base
 
 NAMES = {
@@ -66,7 +66,7 @@ class FilesSettings(base.Settings):
     separator: str = Field(default=",", min_length=1, max_length=1)
     asset_class: Literal["stock", "etf", "crypto", "fx", "index", "future"] = "stock"
     exchange: str = "XXXX"
-    calendar: str = "XNYS"
+    calendar: str = STOCKS
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")
 
     @field_validator("columns")

@@ -1,4 +1,4 @@
-"""Bars of a QuantConnect LEAN data folder: equities with identity, foreign exchange, crypto, indices.
+"""A QuantConnect LEAN data folder: equities with identity, foreign exchange, crypto, indices, options.
 
 The symbol of an equity is the name of its map file in capitals (``FB`` and the older ``FB.1``): it stays
 when the ticker changes and is never reused. Bars are taken from each ticker's file only for the period in
@@ -9,7 +9,7 @@ mid prices. Sunday evenings of foreign exchange belong to Monday's session.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -19,7 +19,16 @@ from typing import ClassVar
 import polars as pl
 from pydantic import Field
 
-from resources.calendar import CalendarError, next_session, sessions, with_closes, with_sessions
+from resources.calendar import (
+    ALL_DAY,
+    STOCKS,
+    WEEKDAYS,
+    CalendarError,
+    next_session,
+    sessions,
+    with_closes,
+    with_sessions,
+)
 from resources.providers import base
 from resources.providers.lean_files import (
     FOR_EVER,
@@ -30,6 +39,7 @@ from resources.providers.lean_files import (
     read_factors,
     read_map,
 )
+from resources.providers.lean_options import option_quotes
 
 RESOLUTIONS = {"1d": "daily", "1h": "hour", "1m": "minute"}
 _MINUTES = {"1h": 60, "1m": 1}
@@ -81,7 +91,7 @@ class Lean:
 
     name: ClassVar[str] = "lean"
     capabilities: ClassVar[base.Capabilities] = base.Capabilities(
-        ("stock", "etf", "fx", "crypto", "index"), tuple(RESOLUTIONS), corporate_actions=True
+        ("stock", "etf", "fx", "crypto", "index"), tuple(RESOLUTIONS), corporate_actions=True, chains=True
     )
     Settings: ClassVar[type[LeanSettings]] = LeanSettings
 
@@ -92,11 +102,11 @@ class Lean:
                 self.name, f"no folder {self.folder}", remedy="set `folder` to a LEAN data folder"
             )
         root = self.folder
-        self._equity = _Market(root / "equity/usa", "stock", "XNYS", "America/New_York")
+        self._equity = _Market(root / "equity/usa", "stock", STOCKS, "America/New_York")
         self._others = (
-            _Market(root / "forex" / settings.forex_market, "fx", "24/5", "UTC"),
-            _Market(root / "crypto" / settings.crypto_market, "crypto", "24/7", "UTC", suffix="_trade"),
-            _Market(root / "index/usa", "index", "XNYS", "America/Chicago"),
+            _Market(root / "forex" / settings.forex_market, "fx", WEEKDAYS, "UTC"),
+            _Market(root / "crypto" / settings.crypto_market, "crypto", ALL_DAY, "UTC", suffix="_trade"),
+            _Market(root / "index/usa", "index", STOCKS, "America/Chicago"),
         )
 
     def symbols(self) -> list[str]:
@@ -133,6 +143,63 @@ class Lean:
             corporate_actions=pl.concat([base.CORPORATE_ACTIONS.to_frame(), *actions]).filter(within),
             instruments=pl.concat(instruments),
         )
+
+    def chain(
+        self,
+        underlying: str,
+        *,
+        expiries: Iterable[date] | None = None,
+        strikes: tuple[float, float] | None = None,
+        first: date = date.min,
+        last: date = FOR_EVER,
+    ) -> pl.DataFrame:
+        """Quotes, greeks and open interest of the contracts on a stock at the close of each session.
+
+        Parameters
+        ----------
+        expiries, strikes : optional
+            Only these expiries, and strikes from the first to the second.
+        first, last : date
+            Range of sessions.
+
+        Returns
+        -------
+        polars.DataFrame
+            The table ``option_quotes`` without ``known_at``; see :mod:`resources.providers.lean_options`.
+        """
+        market, periods = self._known(underlying)
+        try:
+            bars = self._bars(underlying, market, periods, "1d").select("session", "close", "volume")
+            days = bars["session"].sort()
+            parts = [
+                option_quotes(
+                    self.folder / "option/usa",
+                    period.ticker,
+                    underlying,
+                    bars.sort("session"),
+                    max(first, period.first, days[0]),
+                    min(last, period.last, days[-1]),
+                    self.name,
+                )
+                for period in periods
+            ]
+        except (FileError, CalendarError) as error:
+            raise base.MalformedAnswer(
+                self.name, str(error), symbol=underlying, remedy="restore the file from LEAN's data"
+            ) from error
+        frame = pl.concat(parts)
+        if expiries is not None:
+            frame = frame.filter(pl.col("expiry").is_in(list(expiries)))
+        if strikes is not None:
+            frame = frame.filter(pl.col("strike").is_between(*strikes))
+        if frame.is_empty():
+            raise base.NoData(
+                self.name,
+                "no option quotes in the range asked for",
+                symbol=underlying,
+                remedy="widen it; the folder option/usa/universes has a file a day",
+            )
+        return frame
 
     def constituents(self, universe: str, first: date, last: date) -> pl.DataFrame:
         """Lists of a fund's constituents from the first to the last day.
@@ -358,7 +425,7 @@ PROVIDER = Lean
 
 
 def _after(eve: date) -> date:
-    return next_session("XNYS", eve)
+    return next_session(STOCKS, eve)
 
 
 def _bounds(period: Period) -> tuple[date, date]:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from resources.calendar import with_closes
+from resources.calendar import STOCKS, with_closes
 from resources.providers import base
 from resources.providers.factors import SPECIAL, shortest, split_ratio
 
@@ -56,7 +56,7 @@ class Sample:
         chosen = pl.col("symbol").is_in(list(request.symbols))
         bars = _prices().filter(chosen, pl.col("session").is_between(request.first, request.last))
         return base.Answer(
-            bars=with_closes(bars, "XNYS")
+            bars=with_closes(bars, STOCKS)
             .with_columns(timeframe=pl.lit("1d"), source=pl.lit(self.name))
             .select(base.BARS.names()),
             corporate_actions=_actions(self.name).filter(
@@ -148,7 +148,7 @@ def _instruments(source: str) -> pl.DataFrame:
             ticker="symbol",
             asset_class=pl.lit("stock"),
             exchange=pl.col("symbol").replace_strict(_EXCHANGES, default="XNAS"),
-            calendar=pl.lit("XNYS"),
+            calendar=pl.lit(STOCKS),
             currency=pl.lit("USD"),
             sector=pl.lit("Information Technology"),
             market_cap=pl.lit(None, pl.Float64),

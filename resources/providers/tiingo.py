@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from resources.calendar import ALL_DAY, STOCKS
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import json_of
 from resources.keys import Key
@@ -129,19 +130,18 @@ class Tiingo(HttpProvider):
             symbol=symbol,
             valid_for=_frames.validity(request.last, at),
         )
-        bars = _frames.within(_frames.daily(prices, symbol, request.timeframe, "XNYS", NAME), request, at)
+        bars = _frames.within(_frames.daily(prices, symbol, request.timeframe, STOCKS, NAME), request, at)
         _frames.required(bars, NAME, symbol, request)
         events = parse_actions(prices, symbol) if request.timeframe == "1d" else Answer().corporate_actions
         return Answer(bars, events, self._listing(symbol, ticker, request))
 
     def _listing(self, symbol: str, ticker: str, request: Request) -> pl.DataFrame:
-        meta = self.client.fetch(
+        return self.client.fetch(
             f"/tiingo/daily/{ticker}",
-            lambda body: json_of(body, NAME, symbol, dict),
+            lambda body: parse_listing(json_of(body, NAME, symbol, dict), symbol, request),
             symbol=symbol,
             valid_for=timedelta(days=1),
         )
-        return parse_listing(meta, symbol, request)
 
     def _iex(self, symbol: str, request: Request) -> Answer:
         at = _frames.now()
@@ -158,7 +158,7 @@ class Tiingo(HttpProvider):
             symbol=symbol,
             valid_for=_frames.validity(request.last, at),
         )
-        bars = _frames.intraday(prices, symbol, request.timeframe, "XNYS", NAME)
+        bars = _frames.intraday(prices, symbol, request.timeframe, STOCKS, NAME)
         return Answer(_frames.required(_frames.within(bars, request, at), NAME, symbol, request))
 
     def _crypto(self, symbol: str, request: Request) -> Answer:
@@ -179,14 +179,14 @@ class Tiingo(HttpProvider):
             symbol=symbol,
             valid_for=_frames.validity(request.last, at),
         )
-        bars = _frames.intraday(prices, symbol, request.timeframe, _frames.ALL_DAY, NAME)
+        bars = _frames.intraday(prices, symbol, request.timeframe, ALL_DAY, NAME)
         bars = _frames.required(_frames.within(bars, request, at), NAME, symbol, request)
         listing = _frames.instrument(
             symbol,
             source=NAME,
             asset_class="crypto",
             exchange="CRYPTO",
-            trading_calendar=_frames.ALL_DAY,
+            trading_calendar=ALL_DAY,
             currency=quote,
         )
         return Answer(bars, instruments=listing)
@@ -225,7 +225,7 @@ def parse_listing(meta: dict[str, Any], symbol: str, request: Request) -> pl.Dat
         ticker=meta["ticker"],
         asset_class="stock",
         exchange=meta.get("exchangeCode") or "US",
-        trading_calendar="XNYS",
+        trading_calendar=STOCKS,
         currency="USD",
         valid_from=first,
         valid_to=last if last + STILL_LISTED < request.last else None,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import polars as pl
 from pydantic import Field
 
+from resources.calendar import ALL_DAY, STOCKS, WEEKDAYS
 from resources.http import UNREADABLE, HttpSettings, Pace, paced, repeated
 from resources.http_errors import AgainError, Asked, one_line
 from resources.providers import _frames
@@ -34,9 +35,9 @@ from resources.raw_answers import RawAnswers, RawRequest
 NAME = "yahoo"
 STEPS = {"1m": "1m", "5m": "5m", "15m": "15m", "30m": "30m", "1h": "1h", "1d": "1d"}
 CALENDARS = {
-    **dict.fromkeys(("NMS", "NGM", "NCM", "NYQ", "ASE", "PCX", "BTS", "PNK", "SNP", "DJI", "CGI"), "XNYS"),
-    "CCC": _frames.ALL_DAY,
-    "CCY": "24/5",
+    **dict.fromkeys(("NMS", "NGM", "NCM", "NYQ", "ASE", "PCX", "BTS", "PNK", "SNP", "DJI", "CGI"), STOCKS),
+    "CCC": ALL_DAY,
+    "CCY": WEEKDAYS,
     "LSE": "XLON",
     "GER": "XETR",
     "FRA": "XFRA",

@@ -69,7 +69,8 @@ class Market:
 
 def market(root: Path, provider: str = "sample", **settings: Any) -> Market:
     """An empty lake and a desk that asks one provider for everything."""
-    order = {asset_class: {"default": (provider,)} for asset_class in ("stock", "etf")}
+    classes = ("stock", "etf", "crypto", "fx")
+    order = {asset_class: {"default": (provider,)} for asset_class in classes}
     config = DeskConfig.model_validate(
         {"lake": str(root / "lake"), "data": {"order": order}, "providers": {provider: settings}}
     )
@@ -106,9 +107,9 @@ def schedule(lake: Lake, config: BookConfig, days: Iterable[date], *, reports: b
         place(lake, config.name, now=after, run_id=run_id, code_version=CODE_VERSION)
 
 
-def days_of(first: date, last: date) -> list[date]:
-    """Sessions of the New York exchange."""
-    return list(sessions("XNYS", first, last)["session"])
+def days_of(first: date, last: date, calendar: str = "XNYS") -> list[date]:
+    """Sessions of a calendar, the New York exchange's by default."""
+    return list(sessions(calendar, first, last)["session"])
 
 
 def rows(lake: Lake, table: str, name: str, first: date = date.min, last: date = date.max) -> pl.DataFrame:

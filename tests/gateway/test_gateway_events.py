@@ -417,6 +417,8 @@ def test_a_gateway_on_a_lake_knows_its_instruments_bars_and_sessions(tmp_path):
             "pay_date": [None],
             "new_symbol": [None],
             "currency": ["USD"],
+            "withdrawn": [False],
+            "reason": [None],
             "source": ["test"],
             "known_at": [known],
         },

@@ -8,16 +8,19 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
-from assets.observations import Observing, record_actions
+from assets.actions import ActionError, correct_action, record_actions
+from assets.observations import Observing
 from delta import read
-from delta.contracts import Bars, CorporateActions, Fills, Portfolio, Positions
+from delta.contracts import Bars, CorporateActions, Fills, Instruments, Portfolio, Positions
 from tests.assets.walks import NOW, backfill, book, market
+from trading.corporate_actions import standing
+from trading.history import newest
 
 
 def holding(symbol: str, start: date, end: date, **changes):
     """A book that buys one name with most of its money and keeps it."""
     return book(
-        "hold",
+        changes.pop("name", "hold"),
         start,
         end,
         mode="backtest",
@@ -101,3 +104,101 @@ def test_what_was_known_then_decides_the_series(tmp_path):
     assert first(later - timedelta(hours=1)) == 1.0
     _, before = adjusted_series(made.lake, "IBM", date(2012, 6, 29), kind="split")
     assert before["factor"].unique().to_list() == [1.0]
+
+
+def test_a_split_that_never_was_is_withdrawn_replays_as_decided_and_a_fresh_book_is_right(tmp_path):
+    """IBM did not split in 2012: the old book keeps what it decided, a fresh one is as if it had never been told."""
+    from assets.replay import replay
+
+    made = market(tmp_path)
+    start, end, day = date(2012, 6, 1), date(2012, 7, 31), date(2012, 7, 2)
+    plain, wrong, right = (
+        holding("IBM", start, end, **named) for named in ({}, {"name": "wrong"}, {"name": "right"})
+    )
+    made.ingest(plain)
+    backfill(made.lake, plain, start, end)
+    phantom = pl.DataFrame({"symbol": "IBM", "ex_date": [day], "action": "split", "value": 2.0})
+    told = NOW + timedelta(hours=1)
+    record_actions(Observing(made.lake, made.config, told, "told"), phantom)
+    backfill(made.lake, wrong, start, end)
+    held = read(made.lake, Positions).collect().sort("session")
+    quantities = {
+        name: held.filter(book=name)["quantity"].unique(maintain_order=True).to_list()
+        for name in ("hold", "wrong")
+    }
+    assert quantities["wrong"] == [quantities["hold"][0], 2 * quantities["hold"][0]]
+    later = told + timedelta(hours=1)
+    desk = Observing(made.lake, made.config, later, "mended")
+    assert correct_action(desk, "IBM", day, "split", reason="no such split").problems() == []
+    backfill(made.lake, right, start, end)
+    columns = ["session", "cash", "positions_value", "equity"]
+    money = read(made.lake, Portfolio).collect().sort("session")
+    assert money.filter(book="right").select(columns).equals(money.filter(book="hold").select(columns))
+    assert not money.filter(book="wrong").select(columns).equals(money.filter(book="hold").select(columns))
+    for session in (day, date(2012, 7, 20)):
+        again = replay(made.lake, "wrong", session)
+        assert again.identical, again.differences
+    assert factor(made, date(2012, 7, 31), None) == 1.0
+    assert factor(made, date(2012, 7, 31), told) == 0.5
+
+
+def factor(made, day: date, known: datetime | None) -> float:
+    from assets.series import adjusted_series
+
+    _, series = adjusted_series(made.lake, "IBM", day, kind="split", known=known)
+    return float(series["factor"][0])
+
+
+@pytest.mark.parametrize(
+    ("figures", "split_days", "ratio"),
+    [
+        ({"value": 4.0}, [date(2012, 7, 2)], 4.0),
+        ({"ex_date": date(2012, 7, 5)}, [date(2012, 7, 5)], 2.0),
+        ({"ex_date": date(2012, 7, 5), "value": 3.0}, [date(2012, 7, 5)], 3.0),
+    ],
+)
+def test_a_wrong_ratio_or_day_is_corrected_in_one_commit(tmp_path, figures, split_days, ratio):
+    made = market(tmp_path)
+    made.ingest(holding("IBM", date(2012, 6, 1), date(2012, 8, 31)))
+    phantom = pl.DataFrame({"symbol": "IBM", "ex_date": [date(2012, 7, 2)], "action": "split", "value": 2.0})
+    record_actions(Observing(made.lake, made.config, NOW + timedelta(hours=1), "told"), phantom)
+    desk = Observing(made.lake, made.config, NOW + timedelta(hours=2), "mended")
+    update = correct_action(desk, "IBM", date(2012, 7, 2), "split", reason="misread", right=figures)
+    assert (update.problems(), len(update.commits)) == ([], 1)
+    splits = standing(read(made.lake, CorporateActions).filter(action="split").collect())
+    assert (splits["ex_date"].to_list(), splits["value"].to_list()) == (split_days, [ratio])
+    assert factor(made, date(2012, 7, 31), None) == pytest.approx(1 / ratio)
+    assert factor(made, date(2012, 7, 31), NOW + timedelta(hours=1)) == 0.5
+    assert factor(made, date(2012, 7, 3), None) == (1.0 if "ex_date" in figures else 0.25)
+
+
+def test_a_delisting_that_never_was_lets_the_listing_go_on(tmp_path, shared_data):
+    made = market(tmp_path, "lean", folder=str(shared_data / "lean"))
+    config = holding("AAA.1", date(2007, 2, 1), date(2007, 6, 29))
+    made.ingest(config, holding("SPY", date(2007, 2, 1), date(2007, 6, 29)))
+    gone = (
+        read(made.lake, CorporateActions)
+        .filter(symbol="AAA.1", action="delisting")
+        .collect()["ex_date"]
+        .item()
+    )
+    desk = Observing(made.lake, made.config, NOW + timedelta(hours=1), "mended")
+    correct_action(desk, "AAA.1", gone, "delisting", reason="moved to another exchange")
+    rows = newest(read(made.lake, Instruments).filter(symbol="AAA.1").collect(), Instruments.key[:-1])
+    assert rows.sort("valid_from")["valid_to"][-1] is None
+    with pytest.raises(ActionError, match=r"AAA\.1: no delisting of 2007-01-01 stands; known are: "):
+        correct_action(desk, "AAA.1", date(2007, 1, 1), "delisting", reason="no")
+
+
+def test_a_row_that_replaces_another_needs_a_reason(tmp_path):
+    made = market(tmp_path)
+    made.ingest(holding("IBM", date(2012, 6, 1), date(2012, 8, 31)))
+    paid = read(made.lake, CorporateActions).filter(action="cash_dividend").collect().tail(1)
+    row = paid.select("symbol", "ex_date", "action", value=pl.lit(9.0))
+    desk = Observing(made.lake, made.config, NOW + timedelta(hours=1), "told")
+    update = record_actions(desk, row)
+    assert update.problems() == [
+        f"IBM: cash_dividend of {paid['ex_date'][0]} is known otherwise; give the reason (--reason)"
+    ]
+    assert update.commits == {}
+    assert record_actions(desk, row, reason="the company's letter").result.corrected == 1

@@ -87,6 +87,38 @@ def test_actions_told_by_a_person_are_shown_with_the_others(stocked, tmp_path):
     ]
 
 
+def test_a_wrong_split_is_withdrawn_and_its_versions_are_shown(stocked):
+    before = series(stocked("adjusted", "AAPL", "--as-of", "2005-03-31", "--kind", "split", "--json"))
+    code, out, _ = stocked("correct", "AAPL", "2005-02-28", "split", "--withdraw", "--reason", "to show it")
+    assert (code, out) == (0, "corporate_actions: 0 new, 1 corrected, 0 unchanged rows\n")
+    after = series(stocked("adjusted", "AAPL", "--as-of", "2005-03-31", "--kind", "split", "--json"))
+    assert after["2005-02-25"] == pytest.approx(2 * before["2005-02-25"])
+    standing = json.loads(stocked("actions", "AAPL", "--json")[1])
+    assert "split" not in {row["action"] for row in standing}
+    versions = json.loads(stocked("actions", "AAPL", "--history", "--json")[1])
+    assert [(row["withdrawn"], row["reason"]) for row in versions if row["action"] == "split"] == [
+        (False, None),
+        (True, "to show it"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("2005-02-28", "split", "--withdraw"), 2, "--reason"),
+        (("2005-02-28", "split", "--reason", "x"), 3, "say --withdraw, or what is right"),
+        (("2005-02-28", "split", "--withdraw", "--value", "3", "--reason", "x"), 3, "say --withdraw, or"),
+        (("2005-02-28", "split", "--withdraw", "--reason", " "), 3, "--reason is empty"),
+        (("2005-02-27", "split", "--withdraw", "--reason", "x"), 4, "known are: split of 2005-02-28"),
+        (("2005-02-28", "split", "--value", "0", "--reason", "x"), 1, "AAPL: positive value"),
+    ],
+)
+def test_a_correction_that_corrects_nothing_is_refused(stocked, arguments, code, words):
+    found, _, error = stocked("correct", "AAPL", *arguments)
+    assert found == code
+    assert words in error
+
+
 def test_order_books_of_a_file_are_written_and_measured(desk, shared_data):
     file = shared_data / "providers/binance/http_spot_market_depth.json"
     code, out, _ = desk("depth", "BTCUSDT", "--file", str(file), "--at", "2021-10-22T12:00:00", "--json")

@@ -12,7 +12,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.observations import Observing, record_actions, update_capitalisation, update_chains, update_rates
+from assets.actions import record_actions
+from assets.observations import Observing, update_capitalisation, update_chains, update_rates
 from assets.observed import observation_assets
 from assets.series import adjusted_series
 from delta import history, read

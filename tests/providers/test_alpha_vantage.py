@@ -168,3 +168,18 @@ def test_real_prices_without_open_and_close_are_malformed(settings, web, recorde
     web.on("/query", recorded / "alphavantage" / "mock_crypto_currencies")
     with pytest.raises(MalformedAnswer, match="not of the expected shape"):
         AlphaVantage(settings).fetch(DAYS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "at"),
+    [
+        (DAYS, "(Daily)", "2024-11-31"),
+        (DAYS, "(Daily)", "soon"),
+        (Request(("IBM",), date(2024, 11, 1), date(2024, 11, 4), "1h"), "(60min)", "2024-11-01 25:00:00"),
+        (Request(("IBM",), date(2024, 3, 10), date(2024, 3, 11), "1h"), "(60min)", "2024-03-10 02:30:00"),
+    ],
+)
+def test_a_time_that_no_clock_shows_is_malformed(settings, web, asked, name, at):
+    web.on("/query", series(name, {at: row("1", "2", "1", "2", **{"5. volume": "7"})}))
+    with pytest.raises(MalformedAnswer, match=r"alpha_vantage: IBM: .* not of the expected shape"):
+        AlphaVantage(settings).fetch(asked)

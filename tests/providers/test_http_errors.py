@@ -222,8 +222,10 @@ def test_a_long_retry_after_is_told_and_not_waited_for(case, asked, web, reply):
         b"7",
         b"null",
         b"\xff\xfe\x00",
+        b"[" * 200_000,
+        b"9" * 10_000,
     ],
-    ids=["empty", "HTML", "truncated", "NaN", "string", "number", "null", "bytes"],
+    ids=["empty", "HTML", "truncated", "NaN", "string", "number", "null", "bytes", "nested", "digits"],
 )
 def test_other_things_than_the_answer(case, asked, web, reply, body):
     web.always(reply(body=body))

@@ -7,8 +7,17 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from resources.providers.base import BARS, CORPORATE_ACTIONS, INSTRUMENTS, NoData, Request, UnknownSymbol
+from resources.providers.base import (
+    BARS,
+    CORPORATE_ACTIONS,
+    INSTRUMENTS,
+    MalformedAnswer,
+    NoData,
+    Request,
+    UnknownSymbol,
+)
 from resources.providers.tiingo import Tiingo, TiingoSettings
+from resources.raw_answers import local_raw_answers
 
 WEEK = Request(("GOOGL",), date(2018, 1, 5), date(2018, 1, 19))
 
@@ -124,3 +133,29 @@ def test_a_pair_that_does_not_exist(tiingo, web):
     web.on("/tiingo/crypto/prices", [])
     with pytest.raises(UnknownSymbol, match="NIL-USD"):
         tiingo.fetch(Request(("NIL-USD",), date(2019, 5, 1), date(2019, 5, 2)))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, 1000])
+def test_a_list_of_tickers_that_is_no_whole_archive_is_malformed(tiingo, web, recorded, cut):
+    whole = (recorded / "tiingo" / "list_all_tickers_0.bin").read_bytes()
+    web.on("/docs/tiingo/daily/supported_tickers.zip", whole[:cut])
+    with pytest.raises(MalformedAnswer, match=r"^tiingo: "):
+        tiingo.symbols()
+
+
+def test_a_list_of_tickers_with_a_damaged_entry_is_malformed(tiingo, web, recorded):
+    whole = bytearray((recorded / "tiingo" / "list_all_tickers_0.bin").read_bytes())
+    whole[200:260] = bytes(60)
+    web.on("/docs/tiingo/daily/supported_tickers.zip", bytes(whole))
+    with pytest.raises(MalformedAnswer, match=r"^tiingo: "):
+        tiingo.symbols()
+
+
+def test_a_listing_that_cannot_be_read_is_not_kept_for_the_next_time(tiingo, web, tmp_path, recorded):
+    """The raw answer is marked, so that the service is asked again once it is well."""
+    tiingo.keep_answers(local_raw_answers(tmp_path))
+    web.on("/tiingo/daily/GOOGL", {"ticker": "GOOGL", "startDate": None, "endDate": None})
+    with pytest.raises(MalformedAnswer, match=r"tiingo: GOOGL: .*startDate|tiingo: GOOGL: .*NoneType"):
+        tiingo.fetch(WEEK)
+    web.on("/tiingo/daily/GOOGL", recorded / "tiingo" / "ticker_metadata_0.json")
+    assert tiingo.fetch(WEEK).instruments["valid_from"].to_list() == [date(2004, 8, 19)]

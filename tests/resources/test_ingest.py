@@ -9,12 +9,16 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
+from assets.actions import correct_action
+from assets.observations import Observing
 from delta import Lake, Provenance, create_lake, history, read
 from resources.calendar import session_close, sessions, with_closes
+from resources.config import DeskConfig
 from resources.ingest import IngestError, ingest
 from resources.providers import base
 from resources.providers.fallback import in_order
 from resources.providers.sample import Sample
+from trading.corporate_actions import standing
 from trading.history import newest
 
 FIRST, LAST = date(2020, 1, 2), date(2020, 12, 31)
@@ -390,6 +394,66 @@ def test_corporate_actions_are_written_once_and_corrected_as_versions(lake):
     run(lake, source, DAYS[101])
     rows = table(lake, "corporate_actions").sort("known_at")
     assert rows.select("value", "known_at").rows() == [(2.0, evening(DAYS[99])), (3.0, evening(DAYS[101]))]
+
+
+def test_a_split_that_the_source_does_not_tell_any_more_is_withdrawn_and_told_again_stands(lake):
+    source = Source("A", "B")
+    source.actions = pl.concat([split("A", DAYS[95], 2.0), split("B", DAYS[95], 3.0)])
+    run(lake, source, DAYS[99])
+    source.actions = split("B", DAYS[95], 3.0)
+    told = run(lake, source, DAYS[100])
+    assert told.summary() == (
+        "2 new, 0 corrected, 20 unchanged bars, corporate actions corrected: "
+        f"A split of {DAYS[95]} (memory does not tell it any more)"
+    )
+    rows = table(lake, "corporate_actions")
+    assert standing(rows)["symbol"].to_list() == ["B"]
+    assert standing(rows, evening(DAYS[99]))["symbol"].sort().to_list() == ["A", "B"]
+    assert run(lake, source, DAYS[101]).actions.is_empty()
+    source.actions = pl.concat([split("A", DAYS[95], 2.0), source.actions])
+    run(lake, source, DAYS[102])
+    rows = table(lake, "corporate_actions").filter(symbol="A").sort("known_at")
+    assert rows.select("withdrawn", "reason").rows() == [
+        (False, None),
+        (True, "memory does not tell it any more"),
+        (False, "memory tells that it was, withdrawn before"),
+    ]
+
+
+def test_a_split_that_moves_is_on_one_day_only(lake):
+    source = Source("A")
+    source.actions = split("A", DAYS[95], 2.0)
+    run(lake, source, DAYS[99])
+    source.actions = split("A", DAYS[96], 2.0)
+    run(lake, source, DAYS[100])
+    assert standing(table(lake, "corporate_actions"))["ex_date"].to_list() == [DAYS[96]]
+
+
+def test_a_blocked_symbol_keeps_its_actions(lake):
+    source = Source("A")
+    source.actions = split("A", DAYS[95], 2.0)
+    run(lake, source, DAYS[99])
+    source.actions = source.actions.clear()
+    source.change("A", DAYS[100], close=-1.0)
+    with pytest.raises(IngestError, match="A: nothing written"):
+        run(lake, source, DAYS[100])
+    assert standing(table(lake, "corporate_actions")).height == 1
+
+
+def test_what_a_person_withdrew_is_not_told_again_by_a_provider(lake):
+    source = Source("A")
+    source.actions = split("A", DAYS[95], 2.0)
+    run(lake, source, DAYS[99])
+    desk = Observing(lake, DeskConfig(), evening(DAYS[99]) + timedelta(hours=1), "by hand")
+    correct_action(desk, "A", DAYS[95], "split", reason="a rename, no split")
+    told = run(lake, source, DAYS[100], refetch=True)
+    assert standing(table(lake, "corporate_actions")).is_empty()
+    assert told.warnings.select("rule", "reason").rows() == [
+        (
+            "split told otherwise by a person",
+            f"memory tells that it was, withdrawn before; what a person told on {DAYS[99]} stands",
+        )
+    ]
 
 
 def test_an_action_that_cannot_be_right_blocks_its_symbol(lake):

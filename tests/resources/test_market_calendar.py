@@ -141,6 +141,21 @@ def test_a_sunday_evening_of_currencies_belongs_to_monday():
     assert bars["session"].to_list() == [date(2020, 1, 6)]
 
 
+@pytest.mark.parametrize(
+    ("asset_class", "name"),
+    [
+        ("stock", "XNYS"),
+        ("etf", "XNYS"),
+        ("index", "XNYS"),
+        ("option", "XNYS"),
+        ("crypto", "24/7"),
+        ("fx", "24/5"),
+    ],
+)
+def test_the_calendar_of_an_asset_class(asset_class, name):
+    assert calendar.usual_calendar(asset_class) == name
+
+
 def test_importing_the_module_does_not_bring_pandas():
     code = "import sys, resources.calendar; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

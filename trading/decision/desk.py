@@ -102,6 +102,10 @@ class Desk:
         """Description of a symbol; a stock of no known sector where the lake has none."""
         return self.day.prices.instruments.get(symbol, UNKNOWN)
 
+    def unit_value(self, symbol: str) -> float:
+        """Cash of the book for one unit of a symbol at a price of one."""
+        return _unit_value(self.day, symbol)
+
 
 def account_of(state: BookState, day: Day) -> Account:
     """The book's account with the entries that are still working counted as if they had filled."""
@@ -115,9 +119,15 @@ def account_of(state: BookState, day: Day) -> Account:
             instrument = day.prices.instruments.get(order.symbol, UNKNOWN)
             plan = state.plans.get((order.strategy, order.symbol))
             price = order.limit_price or order.stop_price or (plan.reference if plan else 0.0)
-            value = order.quantity * price * instrument.multiplier
+            value = order.quantity * price * _unit_value(day, order.symbol)
             account.add(order.symbol, value, instrument.sector, value if order.side == "BUY" else 0.0)
     return account
+
+
+def _unit_value(day: Day, symbol: str) -> float:
+    """Units of the underlying in a contract, times the rate of exchange at the close."""
+    instrument = day.prices.instruments.get(symbol, UNKNOWN)
+    return instrument.multiplier * day.prices.rate(day.index, symbol)
 
 
 def place(
@@ -134,12 +144,13 @@ def place(
 ) -> None:
     """Approve an order that fills at the next open, or at the close decided on."""
     strategy, symbol = key
+    instrument = desk.instrument(symbol)
     order = Order(
         order_ref=desk.reference(strategy, symbol, purpose),
         session=desk.day.times.session,
         strategy=strategy,
         symbol=symbol,
-        asset_class=desk.instrument(symbol).asset_class,
+        asset_class=instrument.asset_class,
         purpose=purpose,
         side=side,
         order_type="market_on_close" if desk.policy.book.fill == "same_close" else "market",
@@ -147,6 +158,7 @@ def place(
         time_in_force="gtc" if purpose == "exit" else "day",
         oca_group=oca_group,
         reason=reason,
+        multiplier=instrument.multiplier,
     )
     desk.decided.orders.append(order)
     desk.decided.rows.append(
@@ -158,7 +170,7 @@ def entry_of(
     desk: Desk, symbol: str, instrument: Instrument, side: Side, quantity: float, price: float
 ) -> Entry:
     """An entry as the gates see it, with its estimated costs."""
-    value = quantity * price * instrument.multiplier
+    value = quantity * price * desk.unit_value(symbol)
     costs = estimate(desk, symbol, instrument, side, quantity)
     return Entry(symbol, instrument.sector, quantity, value, costs + (value if side == "BUY" else 0.0))
 
@@ -168,7 +180,8 @@ def estimate(desk: Desk, symbol: str, instrument: Instrument, side: Side, quanti
     bar = desk.day.prices.bar(desk.day.index, symbol)
     if bar is None or not quantity:
         return 0.0
-    return desk.policy.cost_estimate(instrument.asset_class, side, quantity, bar, instrument.multiplier)
+    costs = desk.policy.cost_estimate(instrument.asset_class, side, quantity, bar, instrument.multiplier)
+    return costs * desk.day.prices.rate(desk.day.index, symbol)
 
 
 def position_limit(desk: Desk) -> int | None:
@@ -256,6 +269,6 @@ def order_row(
         size.intended if size else order.quantity,
         size.intended_risk if size else 0.0,
         size.actual_risk if size else 0.0,
-        times.valid_until,
+        desk.day.prices.valid_until(desk.day.index, order.symbol),
         times.closes_at,
     )

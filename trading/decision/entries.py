@@ -88,7 +88,7 @@ def size_of(desk: Desk, signal: Signal, instrument: Instrument, price: float, st
         asset_class=instrument.asset_class,
         risk=streak_risk(sizing, desk.state.streak),
         scale=scale,
-        multiplier=instrument.multiplier,
+        multiplier=desk.unit_value(signal.symbol),
     )
 
 
@@ -108,19 +108,20 @@ def approve(
     reference = desk.reference(*key, "entry")
     group = "O" + reference[1:]
     session = desk.day.times.session
-    asset_class = desk.instrument(signal.symbol).asset_class
+    instrument = desk.instrument(signal.symbol)
     entry = Order(
         order_ref=reference,
         session=session,
         strategy=signal.strategy,
         symbol=signal.symbol,
-        asset_class=asset_class,
+        asset_class=instrument.asset_class,
         purpose="entry",
         side=side,
         order_type="market_on_close" if desk.policy.book.fill == "same_close" else "market",
         quantity=size.quantity,
         time_in_force="day",
         reason=signal.reason,
+        multiplier=instrument.multiplier,
     )
     plan = Plan(reference, price, stop, target, signal.max_hold, oca_group=group)
     desk.state.plans[key] = plan
@@ -138,7 +139,7 @@ def approve(
             session=session,
             strategy=signal.strategy,
             symbol=signal.symbol,
-            asset_class=asset_class,
+            asset_class=instrument.asset_class,
             purpose=purpose,
             side=exit_side,
             order_type="stop" if purpose == "stop_loss" else "limit",
@@ -150,6 +151,7 @@ def approve(
             oca_group=group,
             reason=signal.reason,
             live=False,
+            multiplier=instrument.multiplier,
         )
         if purpose == "stop_loss":
             plan.stop_ref = child.order_ref

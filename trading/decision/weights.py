@@ -21,7 +21,7 @@ def rebalance(desk: Desk, strategy: str, targets: Sequence[Signal]) -> None:
     Reductions come first, so that their proceeds pay for the increases. Increases pass the gates of the
     portfolio (daily loss, positions, exposure, sector, cash); a floor on the size of one entry and the ban
     on a second position make no sense for a weight. A name without a bar in the session is left alone, and
-    so is one that is being sold already.
+    so is one that is being sold already, or whose exchange is closed.
     """
     held = {symbol: p for (owner, symbol), p in desk.state.ledger.positions.items() if owner == strategy}
     leaving = {o.symbol for o in desk.state.working if o.strategy == strategy and o.purpose == "exit"}
@@ -29,7 +29,8 @@ def rebalance(desk: Desk, strategy: str, targets: Sequence[Signal]) -> None:
     share = desk.policy.strategies[strategy].share
     equity = desk.account.equity * share - ROUNDING * (len(named) + len(held))
     for symbol, position in held.items():
-        if symbol not in named and symbol not in leaving:
+        closed = not desk.day.prices.trades(desk.day.index, symbol)
+        if symbol not in named and symbol not in leaving and not closed:
             reduce(desk, (strategy, symbol), -position.quantity, "not in the target", position.price)
     increases: list[tuple[Signal, float, float]] = []
     for signal in targets:
@@ -57,7 +58,7 @@ def change_wanted(desk: Desk, signal: Signal, have: float, equity: float, price:
         weight=signal.weight or 0.0,
         price=price,
         asset_class=instrument.asset_class,
-        multiplier=instrument.multiplier,
+        multiplier=desk.unit_value(signal.symbol),
     )
     delta = target - have
     return delta if trades_whole_units(sizing, instrument.asset_class) else round(delta, 8)
@@ -68,7 +69,7 @@ def reduce(desk: Desk, key: Key, delta: float, reason: str, price: float) -> Non
     instrument = desk.instrument(key[1])
     side: Side = "SELL" if delta < 0 else "BUY"
     quantity = abs(delta)
-    value = quantity * price * instrument.multiplier
+    value = quantity * price * desk.unit_value(key[1])
     costs = estimate(desk, key[1], instrument, side, quantity)
     desk.account.add(key[1], -value, instrument.sector, costs + (-value if side == "SELL" else value))
     closes = abs(desk.state.ledger.positions[key].quantity + delta) == 0

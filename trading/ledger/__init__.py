@@ -5,7 +5,7 @@ from __future__ import annotations
 from trading.ledger.accounts import Account, Receivable
 from trading.ledger.contracts import ContractSplit, split_contract
 from trading.ledger.ledger import Ledger
-from trading.ledger.lots import LedgerError, Lot
+from trading.ledger.lots import LedgerError, Lot, to_cents
 from trading.ledger.position import Position
 from trading.ledger.trips import Booking, RoundTrip
 
@@ -20,4 +20,5 @@ __all__ = [
     "Receivable",
     "RoundTrip",
     "split_contract",
+    "to_cents",
 ]

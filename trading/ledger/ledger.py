@@ -136,6 +136,22 @@ class Ledger:
                 self._pay(item)
         return due
 
+    def rest(self, symbol: str) -> None:
+        """Leave a session out of how long a symbol has been held: its exchange was closed."""
+        for position in self.holdings(symbol):
+            position.rest()
+
+    def convert(self, symbol: str, rate: float) -> None:
+        """Value every position of a symbol at a rate of exchange; what it pays is converted with it, too.
+
+        Parameters
+        ----------
+        rate : float
+            Units of the ledger's currency for one of the symbol's.
+        """
+        for position in self.holdings(symbol):
+            position.convert(rate)
+
     def mark(self, symbol: str, high: float, low: float, close: float) -> None:
         """Value every position of a symbol at the close of the session."""
         positions = self._by_symbol.get(symbol)
@@ -158,21 +174,23 @@ class Ledger:
 
     # ---------------------------------------------------------------------------------------- executions
 
-    def apply(self, execution: Execution, multiplier: float = 1.0) -> Booking:
+    def apply(self, execution: Execution, multiplier: float = 1.0, rate: float = 1.0) -> Booking:
         """Book an execution: it closes the strategy's opposite lots, oldest first, and opens with the rest.
 
         Parameters
         ----------
         multiplier : float
             Units of the underlying in one contract.
+        rate : float
+            Units of the ledger's currency for one of the symbol's, in which price and commission are.
         """
         quantity, price = execution.quantity, execution.price
         if not (quantity > 0.0 and price >= 0.0 and isfinite(quantity * price)):
             raise LedgerError(
                 f"execution {execution.execution_id} of {execution.symbol}: {quantity} at {price} is no trade"
             )
-        value = round(quantity * price * multiplier * 100.0)
-        commission = to_cents(execution.commission)
+        value = round(quantity * price * multiplier * rate * 100.0)
+        commission = to_cents(execution.commission * rate)
         direction = 1 if execution.side == "BUY" else -1
         account = self._account(execution.strategy)
         account.cash -= direction * value + commission
@@ -184,7 +202,7 @@ class Ledger:
         if position is not None and position.direction != direction:
             trips = self._close(position, slices)
         if slices.left > 0.0:
-            self._open(execution, slices, multiplier)
+            self._open(execution, slices, multiplier, rate)
         realised = sum(trip.pnl for trip in trips)
         account.realised += realised
         account.realised_today += realised
@@ -204,13 +222,13 @@ class Ledger:
             self._remove(position)
         return trips
 
-    def _open(self, execution: Execution, slices: Slices, multiplier: float) -> None:
+    def _open(self, execution: Execution, slices: Slices, multiplier: float, rate: float) -> None:
         key = (execution.strategy, execution.symbol)
         direction = 1 if execution.side == "BUY" else -1
         position = self.positions.get(key)
         if position is None:
             position = Position(
-                *key, direction, multiplier, execution.session, self.session_number, execution.price
+                *key, direction, multiplier, execution.session, self.session_number, execution.price, rate
             )
             self._add(position)
         quantity = slices.left
@@ -270,7 +288,8 @@ class Ledger:
         Parameters
         ----------
         amount : float
-            Cash per unit held before the ex date.
+            Cash per unit held before the ex date, in the symbol's currency; it is converted at the rate that
+            the position has then.
         """
         if not (amount >= 0.0 and isfinite(amount)):
             raise LedgerError(f"dividend of {symbol}: {amount} per unit is not payable")
@@ -278,7 +297,7 @@ class Ledger:
         entitled = []
         for position in self.holdings(symbol):
             units = sum(lot.quantity for lot in position.lots if lot.opened_at < self.session_number)
-            cents = round(position.direction * units * amount * 100.0)
+            cents = round(position.direction * units * amount * position.rate * 100.0)
             if cents:
                 entitled.append(Receivable(pay_date or today, position.strategy, symbol, cents))
         for item in entitled:
@@ -384,7 +403,7 @@ class Ledger:
             today,
             "open",
         )
-        return execution, self.apply(execution, position.multiplier)
+        return execution, self.apply(execution, position.multiplier, position.rate)
 
     def _receiving(self, position: Position, new_symbol: str, price: float) -> Position:
         found = self.positions.get((position.strategy, new_symbol))
@@ -395,7 +414,14 @@ class Ledger:
                 )
             return found
         received = Position(
-            position.strategy, new_symbol, position.direction, 1.0, position.opened, position.opened_at, price
+            position.strategy,
+            new_symbol,
+            position.direction,
+            1.0,
+            position.opened,
+            position.opened_at,
+            price,
+            position.rate,
         )
         received.marked = self._today()
         self._add(received)

@@ -21,6 +21,8 @@ class Position:
         Cash paid for the open lots (negative for a short position), and what they are worth at ``price``.
     price : float
         The mark, and ``marked`` the session it is from.
+    rate : float
+        Units of the ledger's currency for one of the currency of ``price``.
     opened : date
         Session of the first fill, ``opened_at`` its number.
     high, low : float
@@ -39,6 +41,7 @@ class Position:
         "opened_at",
         "price",
         "quantity",
+        "rate",
         "strategy",
         "symbol",
         "value",
@@ -53,6 +56,7 @@ class Position:
         opened: date,
         opened_at: int,
         price: float,
+        rate: float = 1.0,
     ) -> None:
         self.strategy = strategy
         self.symbol = symbol
@@ -60,6 +64,7 @@ class Position:
         self.multiplier = multiplier
         self.opened = opened
         self.opened_at = opened_at
+        self.rate = rate
         self.price = self.high = self.low = price
         self.marked = opened
         self.lots: list[Lot] = []
@@ -80,7 +85,7 @@ class Position:
 
     @property
     def average_cost(self) -> float:
-        """Cost per unit in the currency, commissions included."""
+        """Cost per unit in the ledger's currency, commissions included."""
         return self.cost / (self.quantity * self.multiplier * 100.0)
 
     def mark(self, high: float, low: float, close: float, session: date) -> None:
@@ -95,7 +100,18 @@ class Position:
         self.low = min(self.low, oldest.low)
         self.price = close
         self.marked = session
-        self.value = round(self.quantity * close * self.multiplier * 100.0)
+        self._value()
+
+    def convert(self, rate: float) -> None:
+        """Value the position at another rate of exchange."""
+        self.rate = rate
+        self._value()
+
+    def rest(self) -> None:
+        """Leave one session out of the time that the position and its lots have been held."""
+        self.opened_at += 1
+        for lot in self.lots:
+            lot.opened_at += 1
 
     def see(self, price: float) -> None:
         """Widen the range of prices since the first fill."""
@@ -107,7 +123,10 @@ class Position:
         self.lots = [lot for lot in self.lots if lot.quantity > 0.0]
         self.quantity = self.direction * sum(lot.quantity for lot in self.lots)
         self.cost = sum(lot.cost for lot in self.lots)
-        self.value = round(self.quantity * self.price * self.multiplier * 100.0)
+        self._value()
+
+    def _value(self) -> None:
+        self.value = round(self.quantity * self.price * self.multiplier * self.rate * 100.0)
 
     def split(self, ratio: float) -> None:
         """Multiply the units and divide the prices; the cost stays."""
@@ -136,6 +155,7 @@ class Position:
             "opened": self.opened.isoformat(),
             "opened_at": self.opened_at,
             "price": self.price,
+            "rate": self.rate,
             "marked": self.marked.isoformat(),
             "high": self.high,
             "low": self.low,
@@ -153,6 +173,7 @@ class Position:
             date.fromisoformat(state["opened"]),
             state["opened_at"],
             state["price"],
+            state["rate"],
         )
         position.marked = date.fromisoformat(state["marked"])
         position.high, position.low = state["high"], state["low"]

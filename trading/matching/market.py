@@ -10,6 +10,7 @@ from trading.matching.costs import Costs
 from trading.matching.prices import reaches
 from trading.matching.result import MatchResult
 from trading.matching.session import MarketSession
+from trading.matching.source import never
 from trading.orders import Bar, Order
 
 
@@ -46,6 +47,7 @@ class Market:
         session: date,
         *,
         phase: Literal["session", "close"] = "session",
+        closed: Callable[[str], bool] = never,
     ) -> MatchResult:
         """Work orders for one session; the orders are changed in place.
 
@@ -58,6 +60,8 @@ class Market:
         phase : str
             ``session``: orders that rested before the open, market-on-close ones included.
             ``close``: market-on-close orders decided at this close; all others are left alone.
+        closed : callable
+            Whether the exchange of a symbol has no session: its orders wait for the next one.
         """
         day = MarketSession(self.costs, orders, session)
         if phase == "close":
@@ -65,7 +69,7 @@ class Market:
         else:
             for symbol, bar, resting in _touched(orders, bars):
                 day.trade_symbol(symbol, bar, resting)
-            day.end(bars)
+            day.end(bars, closed)
         return MatchResult(day.executions, day.events, [order for order in orders if order.quantity > 0.0])
 
     def cancel(

@@ -11,6 +11,7 @@ from trading.matching.market import Market
 from trading.matching.prices import at_price, reaches, within_bar
 from trading.matching.result import MatchResult, OrderState
 from trading.matching.session import MarketSession
+from trading.matching.source import never
 from trading.orders import Bar, Execution, Order
 
 
@@ -47,13 +48,14 @@ class RecordedMarket:
         session: date,
         *,
         phase: Literal["session", "close"] = "session",
+        closed: Callable[[str], bool] = never,
     ) -> MatchResult:
         """Book what was executed, and end the orders that the broker has ended.
 
         An execution whose order is not working any more (a late fill, or nobody's order) is handed on as
         it is.
         """
-        del phase
+        del phase, closed  # the broker knows both
         day = MarketSession(self._costs, orders, session)
         by_ref = {order.order_ref: order for order in orders}
         for execution in in_market_order(self._executions, orders, bars):

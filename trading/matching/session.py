@@ -9,6 +9,7 @@ from typing import Literal
 from trading.matching.costs import Costs
 from trading.matching.prices import at_price, better, limit_reached, stop_reached, within_bar
 from trading.matching.result import OrderEvent, OrderState
+from trading.matching.source import never
 from trading.orders import Bar, Execution, Order
 
 DUST = 1e-9
@@ -66,10 +67,13 @@ class MarketSession:
                 self._close([order], bar)
             self._expire(order)
 
-    def end(self, bars: Callable[[str], Bar | None]) -> None:
-        """Ratchet the trailing stops and end the orders whose time in force is over."""
+    def end(self, bars: Callable[[str], Bar | None], closed: Callable[[str], bool] = never) -> None:
+        """Ratchet the trailing stops and end the orders whose time in force is over.
+
+        An order of an exchange that was closed has had no session yet.
+        """
         for order in self.orders:
-            if order.time_in_force != "gtc":
+            if order.time_in_force != "gtc" and not closed(order.symbol):
                 self._expire(order)
             if order.order_type == "trailing_stop" and order.live and order.quantity > 0.0:
                 self._ratchet(order, bars(order.symbol))

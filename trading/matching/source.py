@@ -10,6 +10,12 @@ from trading.matching.result import MatchResult
 from trading.orders import Bar, Order
 
 
+def never(symbol: str) -> bool:
+    """Every exchange is open."""
+    del symbol
+    return False
+
+
 class FillSource(Protocol):
     """A market, as the day loop sees it.
 
@@ -31,8 +37,15 @@ class FillSource(Protocol):
         session: date,
         *,
         phase: Literal["session", "close"] = "session",
+        closed: Callable[[str], bool] = never,
     ) -> MatchResult:
-        """Executions of the working orders in a session; the orders are changed in place."""
+        """Executions of the working orders in a session; the orders are changed in place.
+
+        Parameters
+        ----------
+        closed : callable
+            Whether the exchange of a symbol has no session: its orders wait for the next one.
+        """
         ...
 
     def cancel(

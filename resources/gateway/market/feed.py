@@ -10,6 +10,7 @@ import polars as pl
 from delta import Lake, Table, open_lake, pin, read
 from delta.contracts import Bars, CorporateActions, Instruments, Sessions
 from resources.gateway.market.prices import Hours, Tape
+from trading.corporate_actions import KEY, standing
 
 CALENDAR = "XNYS"
 """Calendar whose opening times all instruments share."""
@@ -79,10 +80,9 @@ def bar_rows(lake: Lake, symbols: Sequence[str]) -> Iterable[dict[str, Any]]:
 
 
 def action_rows(lake: Lake) -> Rows:
-    """Corporate actions, of each the row learned last."""
-    key = ("symbol", "ex_date", "action")
-    frame = read(lake, CorporateActions).sort("known_at").group_by(*key, maintain_order=True).last()
-    return frame.select(*key, "value", "pay_date", "new_symbol", "currency").collect().to_dicts()
+    """Corporate actions, of each the version learned last, without those withdrawn."""
+    frame = standing(read(lake, CorporateActions).collect())
+    return frame.select(*KEY, "value", "pay_date", "new_symbol", "currency").to_dicts()
 
 
 def session_hours(lake: Lake) -> dict[Any, Hours]:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from trading.book import BookConfig
+from trading.currencies import exchange_rates
 from trading.history import history_from_frames
 from trading.journal import Journal
 from trading.matching import costs_of
@@ -157,6 +158,9 @@ class Desk:
         candidates: Sequence[Mapping[str, Any]] = (),
         sectors: Mapping[str, str] | None = None,
         volume: float = 1e9,
+        instruments: Mapping[str, Instrument] | None = None,
+        pairs: pl.DataFrame | None = None,
+        classes: Mapping[str, str] | None = None,
     ) -> None:
         self.config = config or book()
         self.length = max(len(series) for series in candles.values())
@@ -166,12 +170,14 @@ class Desk:
             bars(candles, volume),
             self.actions,
             pl.DataFrame(
+                [(symbol, kind, None, START) for symbol, kind in (classes or {}).items()],
                 schema={
                     "symbol": pl.String,
                     "asset_class": pl.String,
                     "sector": pl.String,
                     "valid_from": pl.Date,
-                }
+                },
+                orient="row",
             ),
             calendar,
         )
@@ -183,6 +189,10 @@ class Desk:
         )
         self.policy = Policy(self.config, {"s": rules or Rules()}, costs_of(self.config.costs))
         self.instruments = {s: Instrument("stock", (sectors or {}).get(s), 1.0) for s in candles}
+        self.instruments |= instruments or {}
+        self.pairs = quotes() if pairs is None else pairs
+        named = {one.calendar for one in self.instruments.values()} - {""}
+        self.calendars = {name: weekdays(self.length) for name in named}
 
     def walk(
         self, state: BookState | None = None, first: int = 0, end: int | None = None, **options: Any
@@ -190,12 +200,40 @@ class Desk:
         """Walk sessions ``first`` up to ``end``."""
         state = state if state is not None else new_state(self.config.capital)
         window = times(self.length)[first : end if end is not None else self.length]
-        prices = price_window(self.history, window, self.config, self.actions, self.instruments)
+        config = self.config
+        prices = price_window(
+            self.history,
+            window,
+            config,
+            self.actions,
+            self.instruments,
+            rates=exchange_rates(config.conversion, config.currency, self.pairs, window),
+            calendars=self.calendars,
+        )
         return simulate(state, prices, self.inputs, self.policy, config_hash="test", **options)
 
     def frames(self, **options: Any) -> dict[str, pl.DataFrame]:
         """Frames of a walk over all sessions."""
         return self.walk(**options).frames()
+
+
+def weekdays(count: int) -> pl.DataFrame:
+    """Sessions of a calendar that rests at weekends, closing when the book's do."""
+    every = times(count + 7)
+    rows = [(t.session, t.closes_at) for t in every if t.session.weekday() < 5]
+    schema = {"session": pl.Date, "closes_at": pl.Datetime("us", "UTC")}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def quotes(*rows: tuple[str, str, datetime, float]) -> pl.DataFrame:
+    """Bars of pairs: symbol, currency of the price, close of the bar, price."""
+    schema = {
+        "symbol": pl.String,
+        "quote": pl.String,
+        "closes_at": pl.Datetime("us", "UTC"),
+        "close": pl.Float64,
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def flat(price: float, count: int) -> list[Candle]:

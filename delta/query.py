@@ -11,7 +11,6 @@ from datetime import datetime
 
 import polars as pl
 from deltalake import QueryBuilder
-from deltalake.exceptions import DeltaError
 
 from delta.contracts import TABLES
 from delta.errors import QueryError, suggestion
@@ -35,6 +34,9 @@ _ARROW: dict[type[pl.DataType], str] = {
     pl.List: "List(Utf8)",
 }
 _MISSING_TABLE = re.compile(r"table '(?:\w+\.)*([^'.]+)' not found")
+_NO_FUNCTION = re.compile(r"No function matches the given name and argument types '([^']+)'")
+_LAYERS = re.compile(r"^((External|Arrow|Execution|Generic \w+) error: |Error during planning: )+")
+"""Names of the engine's own layers, which tell a user nothing."""
 _MISSING_COLUMN = re.compile(
     r"No field named ([^\s.]+(?:\.[^\s.]+)?)\.(?:.*Valid fields are (.*))?", re.DOTALL
 )
@@ -76,7 +78,9 @@ def sql(
         _register(builder, lake, alias, name, version)
     try:
         answer = builder.execute(_rewritten(statement)).read_all()
-    except (DeltaError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # the engine raises a bare Exception for what fails while it runs
         raise QueryError(_explained(str(error), plain)) from error
     names = _distinct(answer.column_names)
     return _tidy(pl.DataFrame(answer.rename_columns(names)))
@@ -140,8 +144,15 @@ def _explained(error: str, plain: str) -> str:
         fields = (each.strip().rstrip(".").rpartition(".")[2] for each in (column[2] or "").split(","))
         valid = {each.strip('"') for each in fields if each}
         return f"no column {name!r}{suggestion(name.rpartition('.')[2], valid) if valid else ''}"
-    line = error.strip().splitlines()[0] if error.strip() else "cannot be run"
-    return f"{line} (in: {' '.join(plain.split())[:80]})"
+    return f"{_root(error)} (in: {' '.join(plain.split())[:80]})"
+
+
+def _root(error: str) -> str:
+    """What the innermost layer of the engine says."""
+    if unmatched := _NO_FUNCTION.search(error):
+        return f"no function {unmatched[1]}"
+    lines = _LAYERS.sub("", error.rpartition("caused by\n")[2].strip()).splitlines()
+    return " ".join(lines[: 2 if "Did you mean" in "".join(lines[1:2]) else 1]) or "cannot be run"
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from datetime import date
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -17,6 +18,15 @@ from trading.configuration import AssetClass, Model
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
 """ISO 4217 code, or a token's ticker."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number_is_no_date(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse a number where a date is asked for: pydantic would read it as seconds since 1970."""
+        asked = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, int | float) and asked in (date, date | None):
+            raise ValueError("must be a date such as 2020-01-31")
+        return value
 
 
 class UniverseConfig(Model):
@@ -277,6 +287,15 @@ class PlacementConfig(Model):
     restart_time: str = Field(default="23:45", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     restart_timezone: str = "America/New_York"
     restart_minutes: int = Field(default=10, ge=0, le=120)
+
+    @field_validator("restart_timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("must be a time zone such as America/New_York") from None
+        return value
 
 
 class AlertsConfig(Model):

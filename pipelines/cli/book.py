@@ -198,6 +198,8 @@ def _notes(book: BookConfig) -> Iterator[str]:
         yield "risk.regime has no effect without a benchmark"
     if book.mode == "live" and not book.allow_live:
         yield "mode is live and allow_live is false: no order will be sent"
+    if book.risk.warn_daily_loss > book.risk.max_daily_loss:
+        yield "risk.warn_daily_loss lies above risk.max_daily_loss: the limit comes before its warning"
     if not any(strategy.enabled for strategy in book.strategies.values()):
         yield "no strategy is enabled"
 

@@ -121,12 +121,15 @@ def book(name: str, *, strategies: bool = True) -> BookConfig:
     """
     from pipelines.cli.exits import InputError
     from resources.config.books import book_files, default_name, find_book, load_book
+    from resources.config.files import SUFFIXES
     from resources.config.problems import suggestion
 
     folder = books_folder()
     if Path(name).suffix and Path(name).is_file():
         return load_book(name, strategies=strategies)
     found = find_book(folder, name, strategies=strategies)
+    if found is None and Path(name).suffix in SUFFIXES:
+        raise InputError(f"{name}: no such file")
     if found is None:
         names = sorted(map(default_name, book_files(folder)))
         remedy = suggestion(name, names) if names else "; desk init writes the shipped books"

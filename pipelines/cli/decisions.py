@@ -93,6 +93,7 @@ def report(
     chosen = day(session) if session else last
     made = reports.backtest(pins, config, first, chosen) if whole else reports.daily(pins, config, chosen)
     if html:
+        Path(html).parent.mkdir(parents=True, exist_ok=True)
         Path(html).write_text(to_html(made), encoding="utf-8")
         typer.echo(html)
     elif as_json:

@@ -76,6 +76,7 @@ _CODES = {
     "RefusedError": Exit.REFUSED,
     "GatewayError": Exit.REFUSED,
     "EveningError": Exit.REFUSED,
+    "UnknownProvider": Exit.INPUT,
     "Unsupported": Exit.INPUT,
 }
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from resources.config import DeskConfig
     from resources.gateway.settings import Settings
 
-app = typer.Typer(help="The simulated gateway: speaks the TWS protocol on 127.0.0.1, fills from the lake.")
+app = typer.Typer(
+    help="The simulated gateway: speaks the TWS protocol on 127.0.0.1, fills from the lake.",
+    no_args_is_help=True,
+)
 
 FOLDER = ".gateway"
 State = Annotated[

@@ -77,6 +77,8 @@ def bars(
         raise InputError(f"--timeframe {timeframe!r}: choose one of {', '.join(SPANS)}")
     now = datetime.now(UTC)
     begin, end = _day(first, date(1990, 1, 1)), _day(last, now.date())
+    if end < begin:
+        raise InputError(f"--to {end} lies before --from {begin}")
     source, found = bars_of(context.lake(), symbol, timeframe, begin, end, until=now)
     if found.is_empty():
         raise MissingError(

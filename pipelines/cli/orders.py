@@ -33,11 +33,13 @@ def orders(
     """Show approved orders and where they stand; those that work are always shown."""
     from pipelines.cli.output import note, print_frame, print_json
     from pipelines.cli.times import day
+    from resources.books import known_book
     from resources.brokers.overview import order_overview
 
-    frame = order_overview(
-        context.lake(), book=book, session=day(session) if session else None, everything=everything
-    )
+    lake = context.lake()
+    if book is not None:
+        known_book(context.desk().books, lambda: lake, book, strategies=False)
+    frame = order_overview(lake, book=book, session=day(session) if session else None, everything=everything)
     if as_json:
         print_json(frame)
     elif frame.is_empty():

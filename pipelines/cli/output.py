@@ -34,12 +34,14 @@ def print_csv(frame: pl.DataFrame) -> None:
     import polars as pl
 
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    as_json = [pl.col(name).map_elements(_json_text, return_dtype=pl.String) for name in nested]
+    as_json = [
+        pl.Series(name, [_json_text(value) for value in frame[name].to_list()], pl.String) for name in nested
+    ]
     typer.echo(frame.with_columns(as_json).write_csv(), nl=False)
 
 
-def _json_text(value: Any) -> str:
-    return json.dumps(_plain(value), ensure_ascii=False, default=str)
+def _json_text(value: Any) -> str | None:
+    return None if value is None else json.dumps(_plain(value), ensure_ascii=False, default=str)
 
 
 def print_frame(frame: pl.DataFrame, rows: int = 0) -> None:

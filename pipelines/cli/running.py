@@ -148,21 +148,27 @@ def machinery(
     from pipelines.cli.ui import dagster_environment
 
     given = _given(book)
+    if scheduled:
+        _require_schedule(book)
     pin(context.lake(create=True), TABLES)  # a table of another schema is refused before anything is written
     config = context.desk()
     home = dagster_environment(config)["DAGSTER_HOME"]
     sys.path.insert(0, os.getcwd())  # a user's own strategies
 
-    from assets.factory import require_mode
-    from pipelines.partitions import DESK
     from pipelines.runs import desk_instance
     from resources.desk import DeskResource
 
-    if scheduled:
-        require_mode(book, DESK)
     file = context.config_file()
     with native_noise_hidden(), desk_instance(home) as instance:
         yield DeskResource(config_file=str(file or ""), lake_uri=config.lake, given=given), instance
+
+
+def _require_schedule(book: BookConfig) -> None:
+    """Refuse a book that is not run by session before anything is written for it."""
+    from assets.factory import require_mode
+    from pipelines.partitions import DESK
+
+    require_mode(book, DESK)
 
 
 def _given(book: BookConfig) -> dict[str, str]:

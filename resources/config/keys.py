@@ -56,19 +56,39 @@ def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def keys(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[Key]:
-    """Every key of a model that holds a value (tables are walked into)."""
-    for name, field in fields_of(model).items():
+def keys(
+    model: type[BaseModel], path: tuple[str, ...] = (), defaults: BaseModel | None = None
+) -> Iterator[Key]:
+    """Every key of a model that holds a value (tables are walked into).
+
+    Parameters
+    ----------
+    model : type of BaseModel
+        The model.
+    path : tuple of str
+        Where the model stands in the file.
+    defaults : BaseModel, optional
+        What the table is when it is left out, where that differs from the model's own defaults: the costs
+        of crypto are others than those of stocks.
+    """
+    for name, field in model.model_fields.items():
         annotation = plain(field.annotation)
-        here = (*path, name)
+        here = (*path, field.alias or name)
         entry = _entry_model(annotation)
+        default = _default(name, field, defaults)
         if is_model(annotation):
-            yield from keys(annotation, here)
+            yield from keys(annotation, here, default if isinstance(default, BaseModel) else None)
         elif entry is not None:
             yield from keys(entry, (*here, NAME))
         else:
-            default = ... if field.is_required() else field.get_default(call_default_factory=True)
             yield Key(here, annotation, tuple(field.metadata), default)
+
+
+def _default(name: str, field: FieldInfo, defaults: BaseModel | None) -> Any:
+    """Value of a key that is left out; ``...`` when it must be given."""
+    if defaults is not None:
+        return getattr(defaults, name)
+    return ... if field.is_required() else field.get_default(call_default_factory=True)
 
 
 def at(model: type[BaseModel], path: tuple[str | int, ...]) -> tuple[Any, tuple[Any, ...]] | None:

@@ -12,9 +12,9 @@ from datetime import date
 from typing import Any, ClassVar, Protocol
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from delta.contracts import Bars, CorporateActions, Instruments, Table
+from trading.book import Model
 
 
 def _without(table: type[Table], *left_out: str) -> pl.Schema:
@@ -89,10 +89,8 @@ class Answer:
     instruments: pl.DataFrame = field(default_factory=INSTRUMENTS.to_frame)
 
 
-class Settings(BaseModel):
+class Settings(Model):
     """Base of a provider's settings: the keys that a ``[providers.<name>]`` section may hold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Provider(Protocol):
@@ -145,6 +143,10 @@ class ProviderError(RuntimeError):
         self.remedy = remedy
         head = provider if symbol is None else f"{provider}: {symbol}"
         super().__init__(f"{head}: {problem}" + (f"; {remedy}" if remedy else ""))
+
+
+class UnknownProvider(ProviderError):  # noqa: N818
+    """There is no provider of this name."""
 
 
 class UnknownSymbol(ProviderError):  # noqa: N818 - named by what happened, as a reader would say it

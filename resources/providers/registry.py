@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from resources import providers
 from resources.providers import ENTRY_POINTS
-from resources.providers.base import Provider, ProviderError
+from resources.providers.base import Provider, ProviderError, UnknownProvider
 
 
 def available() -> dict[str, type[Provider]]:
@@ -70,7 +70,7 @@ def _find(name: str) -> type[Provider]:
             return chosen
     found = available()
     if name not in found:
-        raise ProviderError(name, "no such provider", remedy=f"choose one of {', '.join(sorted(found))}")
+        raise UnknownProvider(name, "no such provider", remedy=f"choose one of {', '.join(sorted(found))}")
     return found[name]
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from .shell import Shell, walked
+
 Desk = Callable[..., subprocess.CompletedProcess[str]]
 PROGRAM = Path(sys.executable).with_name("desk")
 
@@ -36,3 +38,21 @@ def desk(tmp_path: Path) -> Desk:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def walked_shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A folder with two walked books; tests that write take a copy."""
+    return walked(tmp_path_factory.mktemp("walked"))
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """An empty folder."""
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def own_shell(walked_shell: Shell, tmp_path: Path) -> Shell:
+    """The walked folder, to be written to."""
+    return walked_shell.copy(tmp_path / "own")

@@ -60,6 +60,18 @@ BAD_VALUES = {
     "infinity": ("capital = inf\n" + MINIMAL, "capital = Infinity: must be a number above 0"),
     "choice": ('mode = "papr"\n' + MINIMAL, 'mode = "papr": must be one of backtest, paper, live'),
     "date": ('start = "soon"\n[strategies.momentum]\n', 'start = "soon": must be a date such as 2020-01-31'),
+    "number for a date": (
+        "start = 86400\n[strategies.momentum]\n",
+        "start = 86400: must be a date such as 2020-01-31",
+    ),
+    "zone that is none": (
+        MINIMAL + '[placement]\nrestart_timezone = "Mars/Olympus"\n',
+        'placement.restart_timezone = "Mars/Olympus": must be a time zone such as America/New_York',
+    ),
+    "no zone at all": (
+        MINIMAL + '[placement]\nrestart_timezone = "../etc/passwd"\n',
+        'placement.restart_timezone = "../etc/passwd": must be a time zone such as America/New_York',
+    ),
     "missing": ("[strategies.momentum]\n", "start: missing; must be a date such as 2020-01-31"),
     "text for a list": (
         MINIMAL + '[universe]\nsymbols = "AAPL"\n',
@@ -222,6 +234,32 @@ def test_a_cost_table_keeps_what_it_does_not_name(tmp_path: Path) -> None:
     crypto = load_book(written(tmp_path, content), {}).costs.crypto
     assert (crypto.participation, crypto.slippage.value, crypto.slippage.volume_limit) == (0.05, 0.003, 0.2)
     assert (crypto.commission.model, crypto.commission.value) == ("percent", 0.001)
+
+
+COSTS_LEFT_OUT = {
+    "stock": ("percent", 0.001, "none", 0.0),
+    "crypto": ("percent", 0.003, "percent", 0.001),
+    "fx": ("percent", 0.0001, "none", 0.0),
+    "option": ("percent", 0.0, "none", 0.0),
+}
+
+
+@pytest.mark.parametrize(("asset_class", "expected"), COSTS_LEFT_OUT.items(), ids=COSTS_LEFT_OUT)
+def test_what_a_listed_default_is_holds_for_its_own_asset_class(
+    asset_class: str, expected: tuple[object, ...]
+) -> None:
+    """The guide, ``desk book show`` and the model that is used say the same of a key that is left out."""
+    from resources.config.keys import keys
+
+    listed = {key.dotted: key.default for key in keys(BookConfig)}
+    parts = ("slippage.model", "slippage.value", "commission.model", "commission.value")
+    assert tuple(listed[f"costs.{asset_class}.{part}"] for part in parts) == expected
+    costs = getattr(
+        BookConfig.model_validate({"name": "b", "start": "2020-01-01", "strategies": {"momentum": {}}}).costs,
+        asset_class,
+    )
+    used = (costs.slippage.model, costs.slippage.value, costs.commission.model, costs.commission.value)
+    assert used == expected
 
 
 def test_one_book_is_found_beside_broken_ones(tmp_path: Path) -> None:

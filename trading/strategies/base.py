@@ -9,8 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
+from trading.book import Model
 from trading.history import History
 from trading.rules import Rules
 
@@ -19,10 +20,8 @@ class StrategyError(ValueError):
     """A strategy that cannot be loaded, or that returned what no desk can act on."""
 
 
-class Parameters(BaseModel):
-    """Base of parameter models: unknown keys are refused and values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Parameters(Model):
+    """Base of parameter models: unknown keys, NaN and infinities are refused and values never change."""
 
 
 SIGNALS = pl.Schema(

@@ -90,10 +90,8 @@ def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refu
         return None
     before = value_account(broker)
     after = value_account(broker, _changes(instrument, values))
-    if (
-        after.initial_margin <= max(after.equity_with_loan, 0.0)
-        or after.initial_margin <= before.initial_margin
-    ):
+    available = after.equity_with_loan - after.initial_margin
+    if available >= 0.0 or available >= before.equity_with_loan - before.initial_margin:
         return None
     return Refusal(
         201,

@@ -25,12 +25,14 @@ def quote(broker: Broker, symbol: str, price: float, size: float = float("inf"))
     """One price of a symbol: every order that it concerns meets it."""
     traded = 0.0 if size == float("inf") else size
     broker.quotes.trade(symbol, price, traded, broker.clock.now())
-    _wake_all(broker, None)
-    for name in _concerned(broker, symbol):
+    woken = _wake_all(broker, None)
+    concerned = _concerned(broker, symbol)
+    for name in concerned:
         instrument = broker.instruments.by_symbol(name)
         current = broker.quotes.price(instrument) if instrument else None
         if current is not None:
             _meet(broker, name, current, size)
+    meet_market(broker, [ticket for ticket in woken if ticket.symbol not in concerned])
     broker.account_changed = True
 
 
@@ -50,6 +52,7 @@ def check_time(broker: Broker, hours: Hours | None = None) -> None:
         broker.work(lambda session: session.expire(late, "good till date passed"))
     woken = _wake_all(broker, None)
     meet_market(broker, woken)
+    broker.follow(woken)
     if hours is not None and broker.settings.market == "continuous":
         _slices(broker, hours, {})
 
@@ -121,7 +124,10 @@ def _close_of(broker: Broker, ticket: Ticket, bar: Bar) -> None:
         if not ticket.waits:
             _alone(broker, ticket, bar.close)
         return
-    if ticket.waits or ticket.best is None:
+    if ticket.waits:
+        return
+    if ticket.best is None:
+        trail(ticket, bar.close)
         return
     work = ticket.work
     trail(ticket, better(work.side, ticket.best, bar.high if work.side == "SELL" else bar.low))
@@ -192,6 +198,9 @@ def _meet(broker: Broker, symbol: str, price: float, size: float) -> None:
             trail(ticket, price)
     ready = [t for t in chosen if not t.waits and t.work.order_type != "market_on_close"]
     broker.meet(ready, symbol, price, size)
+    for ticket in ready:
+        if ticket.best is None:  # the fill of its parent has just made it live
+            trail(ticket, price)
     finish_at_once(broker, ready)
 
 

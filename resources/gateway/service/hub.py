@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from resources.gateway.account.positions import ACCOUNT
@@ -59,6 +60,8 @@ class Hub:
         self.handled: dict[str, int] = {}
         self.refused_frames: list[str] = []
         self.swallowed: list[tuple[int, str, Values]] = []
+        if settings.market == "sessions":
+            broker.regular_hours = self._within_session
 
     # ------------------------------------------------------------------------------------------- requests
 
@@ -246,6 +249,10 @@ class Hub:
     def bid_ask(self, instrument: Instrument, price: float) -> tuple[float, float]:
         """Bid and offer of an instrument that has a price."""
         return self.broker.quotes.bid_ask(instrument) or (price, price)
+
+    def _within_session(self, now: datetime) -> bool:
+        hours = self.tape.hours(now.date(), [])
+        return hours.opens_at <= now <= hours.closes_at
 
     def know_options(self, wanted: Mapping[str, Any]) -> None:
         """Add the options of a made-up chain when a client asks for options that nobody gave."""

@@ -43,7 +43,7 @@ class Broker:
         self.settings = settings
         self.instruments = instruments
         self.clock = clock
-        self.quotes = Quotes(instruments)
+        self.quotes = Quotes(instruments, clock)
         self.book = Book()
         self.account = Account()
         self.bookings: list[Booking] = []
@@ -59,8 +59,9 @@ class Broker:
         self._journal = journal
         self._saved: dict[int, tuple[object, ...]] = {}
         self._execution_count = 0
+        self.opening_equity = 0.0
+        self.opening_bookings = 0
         self._restore()
-        self.opening_equity = sum(self.account.cents.values()) / 100
 
     # ------------------------------------------------------------------------------------------- durable
 
@@ -92,6 +93,7 @@ class Broker:
         if not self.bookings:
             deposit = Booking("cash", amount=self.settings.capital, currency=self.settings.currency)
             self.book_movement(deposit._replace(reference="deposit"))
+            self.begin_day(self.settings.capital)
             self._journal.commit()
         for ticket in [entry for entry in self.book.active() if "transmit" in entry.waits]:
             self.book.drop(ticket)
@@ -124,6 +126,10 @@ class Broker:
                 self.instruments.add_combination(record["contract"])
             case "instrument_row":
                 self.instruments.add(record["row"])
+            case "opening":
+                self.opening_equity, self.opening_bookings = record["equity"], record["bookings"]
+            case "day_end":
+                self.quotes.end_day()
             case "dividend":
                 self._dividends.append(record["due"])
             case "dividends_paid":
@@ -369,6 +375,16 @@ class Broker:
             self._dividends = [entry for entry in self._dividends if entry not in due]
             self._journal.append("dividends_paid", {"session": session.isoformat()})
         return due
+
+    def begin_day(self, equity: float) -> None:
+        """Count the day's profit and loss from an equity on."""
+        self.opening_equity, self.opening_bookings = equity, len(self.bookings)
+        self._journal.append("opening", {"equity": equity, "bookings": self.opening_bookings})
+
+    def end_day(self) -> None:
+        """End of a day of a continuous market: last prices become closes."""
+        self.quotes.end_day()
+        self._journal.append("day_end", {})
 
     def finish_session(self, session: date) -> None:
         """Remember that a session is over: it is not replayed again."""

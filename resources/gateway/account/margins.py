@@ -57,7 +57,7 @@ def value_account(broker: Broker, changes: Mapping[int, float] | None = None) ->
         totals["option"],
         totals["gross"],
         totals["unrealised"],
-        broker.account.realised,
+        sum(one.realised * exchange_rate(broker, one.currency) for one in broker.account.positions.values()),
         totals["initial"],
         totals["maintenance"],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
+from resources.gateway.account.expiry import expire_options
 from resources.gateway.broker import Broker
 from resources.gateway.market.clock import SimulatedClock
 from resources.gateway.market.prices import Hours
@@ -66,6 +67,8 @@ def end_day(broker: Broker) -> None:
             ticket.waits = [wait for wait in ticket.waits if wait != "close"]
             _alone(broker, ticket, price)
     broker.work(lambda session: session.end(lambda _: None))
+    expire_options(broker, broker.clock.now().date())
+    broker.end_day()
 
 
 def replay(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours) -> None:
@@ -239,7 +242,9 @@ def _concerned(broker: Broker, symbol: str) -> list[str]:
     if instrument is not None:
         for ticket in broker.book.active():
             owner = broker.instrument_of(ticket)
-            if owner.symbol not in names and any(number == instrument.con_id for number, _ in owner.legs):
+            if owner.symbol in names or (not owner.legs and broker.quotes.get(owner.symbol) is not None):
+                continue
+            if broker.instruments.depends(owner, instrument.con_id):
                 names.append(owner.symbol)
     return names
 

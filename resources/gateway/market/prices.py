@@ -109,6 +109,15 @@ class Tape:
         """Corporate actions whose ex date is a session."""
         return [row for row in self._actions if row["ex_date"] == session]
 
+    def actions_since(self, symbol: str, session: date, until: date) -> list[Mapping[str, Any]]:
+        """Corporate actions of a symbol after a session, up to a day."""
+        return [row for row in self._actions if row["symbol"] == symbol and session < row["ex_date"] <= until]
+
+    def close_before(self, symbol: str, day: date) -> float | None:
+        """Last daily close before a day."""
+        found = [entry.bar.close for entry in self._of(symbol, "1d") if entry.session < day]
+        return found[-1] if found else None
+
     def add_hours(self, session: date, hours: Hours) -> None:
         """Opening times of a session."""
         self._hours[session] = hours

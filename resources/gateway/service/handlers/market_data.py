@@ -19,6 +19,9 @@ from resources.gateway.wire.layout.replies import TICK_BY_TICK
 
 MAX_LINES = 100
 MAX_ROWS = 20
+MAX_DEPTHS = 3
+_BAR_SECONDS = 5
+_BAR_SHOWS = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})
 _SIZE = 100
 _MODEL = 13
 """Tick type of the greeks that the gateway's model gives, whatever is quoted."""
@@ -69,6 +72,9 @@ def market_depth(hub: Hub, session: Session, values: Values) -> None:
     if instrument is None:
         session.error(number, *_NO_DEFINITION)
         return
+    if sum(kind == "depth" for kind, _ in session.streams) >= MAX_DEPTHS:
+        session.error(number, 309, f"Max number ({MAX_DEPTHS}) of market depth requests has been reached")
+        return
     smart = bool(values["smartDepth"])
     rows = min(max(values["rows"] or 5, 1), MAX_ROWS)
     session.streams["depth", number] = {
@@ -85,6 +91,10 @@ def real_time_bars(hub: Hub, session: Session, values: Values) -> None:
     instrument = resolve(hub.broker, values)
     if instrument is None:
         session.error(values["reqId"], *_NO_DEFINITION)
+        return
+    if values["barSize"] != _BAR_SECONDS or values["whatToShow"] not in _BAR_SHOWS:
+        text = f"bars of {values['barSize']} seconds of {values['whatToShow']} are not to be had in real time"
+        session.error(values["reqId"], 321, f"Error validating request.-'bJ' : cause - {text}")
         return
     session.streams["realtimeBars", values["reqId"]] = {"symbol": instrument.symbol}
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from trading.day import Day, Decisions, Regime, decide
 from trading.journal import Journal
-from trading.ledger import Booking, to_cents
+from trading.ledger import Booking, amend, to_cents
 from trading.matching import FillSource, Market, MatchResult, split_order
 from trading.orders import Bar, Execution
 from trading.rules import Policy
@@ -205,6 +205,10 @@ class _Walk:
         state = self.state
         reasons = {order.order_ref: order.reason for order in state.working if order.purpose == "exit"}
         state.working = result.working
+        for amendment in result.amendments:
+            instrument = self.prices.instruments.get(amendment.execution.symbol)
+            amended = amend(state.ledger, amendment, instrument.multiplier if instrument else 1.0)
+            self._record_fills(amended, times)
         for execution in result.executions:
             instrument = self.prices.instruments.get(execution.symbol)
             opening = execution.phase != "close"
@@ -221,13 +225,13 @@ class _Walk:
                 event.average_price,
                 event.reason,
             )
-        if result.events:
+        if result.events or result.executions or result.amendments:
             entering = {(o.strategy, o.symbol) for o in state.working if o.purpose == "entry"}
             for key in [k for k in state.plans if k not in state.ledger.positions and k not in entering]:
                 del state.plans[key]
 
     def _record_fills(self, booked: Sequence[tuple[Execution, Booking]], times: SessionTimes) -> None:
-        """Record executions that nobody ordered: cash for fractions, delistings."""
+        """Record what nobody ordered: cash for fractions, delistings, amendments of executions."""
         for execution, booking in booked:
             rate = self.prices.rate(self.index, execution.symbol, opening=True)
             self._record_fill(execution, booking, times, rate)
@@ -351,6 +355,11 @@ class _Walk:
                     order.limit_price = price
                 else:
                     order.stop_price = price
+        for order in state.working if decided.sizes else ():
+            order.quantity = decided.sizes.get(order.order_ref, order.quantity)
+        if decided.cancels:
+            ended = self.market.cancel(state.working, decided.cancels, times.session, "nothing left to close")
+            self._settle(ended, times)
         state.working.extend(decided.orders)
         for order in decided.orders:
             if self.acknowledge or order.order_type == "market_on_close":

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from trading.placement import Event, Intent, Ledger, Report, View, newest
+from trading.placement import Event, Intent, Ledger, Report, View, newest, unrecorded
 
 
 class SupersededError(RuntimeError):
@@ -126,8 +126,7 @@ class MemoryJournal:
     def book(self, account: str, reports: Sequence[Report]) -> None:
         """Add reports."""
         del account
-        known = set(map(report_key, self.reports))
-        self.reports.extend(report for report in reports if report_key(report) not in known)
+        self.reports.extend(unrecorded(reports, self.reports))
 
     def halted(self) -> str:
         """Reason of the halt."""
@@ -157,11 +156,6 @@ class MemoryJournal:
         self.snapshots.append(view)
         if self.offset is None:
             self.offset = dict(offset)
-
-
-def report_key(report: Report) -> tuple[str, int, bool]:
-    """What a report says: execution, revision, and whether with the commission."""
-    return report.root, report.revision, report.commission is not None
 
 
 def holdings(reports: Iterable[Report]) -> tuple[dict[str, float], dict[str, float]]:

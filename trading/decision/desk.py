@@ -64,6 +64,8 @@ class Decisions:
         Approved orders to place.
     changes : list of (str, float, str)
         Working orders to change: reference, new price, new purpose.
+    sizes : dict
+        Working orders to change in quantity: reference to units that are to work.
     cancels : list of str
         Working orders to cancel.
     """
@@ -71,6 +73,7 @@ class Decisions:
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     changes: list[tuple[str, float, str]] = field(default_factory=list)
+    sizes: dict[str, float] = field(default_factory=dict)
     cancels: list[str] = field(default_factory=list)
 
 
@@ -235,14 +238,16 @@ def order_row(
     target: str | None = None,
     purpose: str | None = None,
     prices: tuple[float | None, float | None] | None = None,
+    quantity: float | None = None,
     status: str = "approved",
     verdicts: Sequence[Verdict] = (),
     price: float = 0.0,
     size: Size | None = None,
 ) -> tuple[Any, ...]:
-    """Row of the ``orders`` table."""
+    """Row of the ``orders`` table; ``quantity`` is what is to work, where it is not the order's own."""
     times = desk.day.times
     limit_price, stop_price = prices or (order.limit_price, order.stop_price)
+    units = order.quantity if quantity is None else quantity
     return (
         desk.policy.book.name,
         times.session,
@@ -254,7 +259,7 @@ def order_row(
         purpose or order.purpose,
         order.side,
         order.order_type,
-        order.quantity,
+        units,
         limit_price,
         stop_price,
         order.trail_percent,
@@ -266,7 +271,7 @@ def order_row(
         reason,
         verdicts_json(verdicts) if verdicts else "[]",
         price,
-        size.intended if size else order.quantity,
+        size.intended if size else units,
         size.intended_risk if size else 0.0,
         size.actual_risk if size else 0.0,
         desk.day.prices.valid_until(desk.day.index, order.symbol),

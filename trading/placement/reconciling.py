@@ -18,11 +18,11 @@ from datetime import datetime
 
 from trading.placement.desk import Desk, Ledger, PlacingPolicy, send
 from trading.placement.doubting import protected, resolve
-from trading.placement.executions import unrecorded
+from trading.placement.executions import Report, unrecorded
 from trading.placement.intents import DUST, Intent, Standing, units
 from trading.placement.observing import in_doubt, observe
 from trading.placement.requesting import cancel, modify
-from trading.placement.steps import Book, Note, Reserve, Step, Wait
+from trading.placement.steps import Alarm, Book, Note, Reserve, Step, Wait
 from trading.placement.view import View
 
 
@@ -49,6 +49,7 @@ def next_steps(
     fresh = unrecorded(view.executions, ledger.executions)
     if fresh:
         steps.append(Book(tuple(fresh)))
+        steps += [_told_again(report) for report in fresh if report.revision > 1]
     for unit in grouped:
         for intent in unit:
             steps += observe(desk, intent)
@@ -67,6 +68,16 @@ def next_steps(
         if not cancelled & {intent.order_ref for intent in unit}:
             steps += _place(desk, unit, looked_for=looked_for)
     return steps
+
+
+def _told_again(report: Report) -> Alarm:
+    """Tell a person that the broker has taken an execution back, or changed it."""
+    what = f"{report.side} {report.symbol}, execution {report.root}"
+    if not report.quantity:
+        return Alarm(report.order_ref, f"the broker has taken back {what}")
+    return Alarm(
+        report.order_ref, f"the broker has corrected {what}: {report.quantity:g} at {report.price:g}"
+    )
 
 
 def doubts(

@@ -61,7 +61,9 @@ def _modify(  # noqa: PLR0911 - a list of cases
     if not found.live:
         return [Wait((ref,), "the order is not at the broker yet")]
     order = found.live[0]
-    if equal(changed(target, intent), order, desk.view.ticks.get(intent.symbol, TICK)):
+    total = _total(desk, target, intent, order)
+    same = abs(total - order.quantity) <= DUST
+    if same and equal(changed(target, intent), order, desk.view.ticks.get(intent.symbol, TICK)):
         return [Note(ref, "ACKED", "the broker has the change")]
     notice = desk.view.notices.get(target_ref)
     if desk.of(ref).sends and notice is not None and notice.code in REFUSED:
@@ -71,9 +73,21 @@ def _modify(  # noqa: PLR0911 - a list of cases
     if desk.policy.blocked:
         return [Wait((ref,), desk.policy.blocked, blocked=True)]
     parent_id = order.parent_id or None
-    return _ask(
-        desk, intent, order, lambda number: Change(ref, target_ref, number, order.quantity, parent_id)
-    )
+    return _ask(desk, intent, order, lambda number: Change(ref, target_ref, number, total, parent_id))
+
+
+def _total(desk: Desk, target: Intent, intent: Intent, order: BrokerOrder) -> float:
+    """Quantity of an order as a modify wants it, what has been filled of it included.
+
+    A group may have taken from the order since the modify was decided: it never gets more than it has,
+    unless more is wanted than it was placed with, and never more than is held.
+    """
+    executed = desk.executed(target.order_ref)
+    wanted = executed + intent.quantity
+    if wanted > order.quantity and intent.quantity > target.quantity + DUST:
+        held = abs(desk.view.positions.get(intent.symbol, 0.0))
+        return max(order.quantity, min(wanted, executed + held))
+    return min(order.quantity, wanted)
 
 
 def equal(wanted: Intent, order: BrokerOrder, tick: float) -> bool:

@@ -62,9 +62,9 @@ class Send(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Send a working order with the prices of a modify, and all else as the broker has it now.
+    """Send a working order with the prices and the quantity of a modify, all else as the broker has it.
 
-    ``quantity`` is what the broker works: a group may have taken from it.
+    ``quantity`` includes what has been filled of it.
     """
 
     order_ref: str

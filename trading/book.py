@@ -19,15 +19,6 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
 """ISO 4217 code, or a token's ticker."""
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def _number_is_no_date(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse a number where a date is asked for: pydantic would read it as seconds since 1970."""
-        asked = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, int | float) and asked in (date, date | None):
-            raise ValueError("must be a date such as 2020-01-31")
-        return value
-
 
 class UniverseConfig(Model):
     """Which instruments a book may trade.

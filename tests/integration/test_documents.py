@@ -130,6 +130,13 @@ def test_blocks_of_python_in_the_guide_run(folder: Path) -> None:
     assert run(["scan", "pullback.toml", "--date", "2012-03-01"]) == 0
 
 
+def test_books_of_the_guide_are_in_order(folder: Path) -> None:
+    for number, content in enumerate(blocks("docs/user_guide.md", "toml")):
+        file = folder / f"guide-{number}.toml"
+        file.write_text(content, encoding="utf-8")
+        assert run(["book", "check", str(file)]) == 0
+
+
 def test_the_readme_tells_all_tables() -> None:
     from delta import TABLES
 

@@ -1,6 +1,6 @@
 """Market data: one incremental step that brings bars, corporate actions and instruments up to date."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -61,6 +61,7 @@ def update_market(
     source: str = "",
     refetch: bool = False,
     repair: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> MarketUpdate:
     """Fetch what the lake does not have yet.
 
@@ -72,6 +73,8 @@ def update_market(
         Provider to ask instead of the configured ones.
     repair : bool
         Put faults right that have one right answer, see :func:`resources.ingest.ingest`.
+    tell : callable, optional
+        Called with each symbol when it has been answered.
 
     Raises
     ------
@@ -89,7 +92,9 @@ def update_market(
                 "[data.order] in the desk's file"
             )
         asked = asked_provider(lake, config, names, asset_class)
-        result = ingest(lake, asked, request, now=now, provenance=provenance, refetch=refetch, repair=repair)
+        result = ingest(
+            lake, asked, request, now=now, provenance=provenance, refetch=refetch, repair=repair, tell=tell
+        )
         results.append(result)
         commits.update({commit.table: commit for commit in result.commits})
     versions = {name: commit.version for name, commit in commits.items()}

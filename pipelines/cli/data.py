@@ -36,6 +36,35 @@ Source = Annotated[
     str | None, typer.Option("--source", help="Provider to ask instead of the configured ones.")
 ]
 
+AssetClass = Annotated[str, typer.Option(help="Asset class of symbols that the lake does not know.")]
+Refetch = Annotated[
+    bool, typer.Option("--refetch", help="Fetch known sessions again; changes are corrections.")
+]
+Repair = Annotated[
+    bool, typer.Option("--repair", help="Put faults right that have one right answer, and flag the bars.")
+]
+
+
+@app.command()
+def fetch(
+    symbols: Annotated[list[str], typer.Argument(help="Symbols.")],
+    first: First = None,
+    last: Last = None,
+    timeframe: Timeframe = "1d",
+    asset_class: AssetClass = "stock",
+    source: Source = None,
+    refetch: Refetch = False,
+    repair: Repair = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch bars, splits and dividends of symbols into the lake: what it does not have, and what has changed.
+
+    Providers are asked for several symbols at once as far as their limits allow. What has been written stays
+    when the command is interrupted; the next one goes on from there. Exit code 1 when some symbol could not
+    be written.
+    """
+    _update(symbols, None, first, last, timeframe, asset_class, source, refetch, repair, as_json)
+
 
 @app.command()
 def ingest(
@@ -46,52 +75,21 @@ def ingest(
     first: First = None,
     last: Last = None,
     timeframe: Timeframe = "1d",
-    asset_class: Annotated[
-        str, typer.Option(help="Asset class of symbols that the lake does not know.")
-    ] = "stock",
+    asset_class: AssetClass = "stock",
     source: Source = None,
-    refetch: Annotated[
-        bool, typer.Option("--refetch", help="Fetch known sessions again; changes are corrections.")
-    ] = False,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Put faults right that have one right answer, and flag the bars.")
-    ] = False,
+    refetch: Refetch = False,
+    repair: Repair = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write what is new or changed into the lake; bad rows go to quarantine with the reason.
+    """Fetch what the books need into the lake; bad rows go to quarantine with the reason.
 
     Exit code 1 when some symbol could not be written; the others are.
     """
-    from assets.market_data import update_market
-    from pipelines.cli.output import note, progress
-
-    now = datetime.now(UTC)
-    lake = context.lake(create=True)
-    requests = _requests(lake, symbols, books, asset_class, now)
-    requests = {kind: _narrowed(request, first, last, timeframe) for kind, request in requests.items()}
-    if not requests:
-        raise MissingError("no book asks for market data; name symbols, or write a book")
-    names = {symbol for request in requests.values() for symbol in request.symbols}
-    with native_noise_hidden(), progress(f"asking for {len(names)} symbols"):
-        update = update_market(
-            lake,
-            context.desk(),
-            requests,
-            now=now,
-            run_id=f"desk-data-ingest-{now:%Y%m%dT%H%M%S.%fZ}",
-            source=source or "",
-            refetch=refetch,
-            repair=repair,
-        )
-    _print_update(update, as_json)
-    for problem in update.problems():
-        note(f"desk: {problem}")
-    if update.problems():
-        raise typer.Exit(Exit.FAILED)
+    _update(symbols, books, first, last, timeframe, asset_class, source, refetch, repair, as_json)
 
 
 @app.command()
-def fetch(
+def ask(
     symbols: Annotated[list[str], typer.Argument(help="Symbols.")],
     source: Annotated[
         str | None, typer.Option("--source", help="Provider; the first configured one when left out.")
@@ -185,6 +183,48 @@ def check(
                 typer.echo(f"\n{title}")
                 print_frame(found.select("symbol", "session", "rule", "reason"), 50)
     if not verdict.rejected.is_empty():
+        raise typer.Exit(Exit.FAILED)
+
+
+def _update(
+    symbols: list[str] | None,
+    books: list[str] | None,
+    first: str | None,
+    last: str | None,
+    timeframe: str,
+    asset_class: str,
+    source: str | None,
+    refetch: bool,
+    repair: bool,
+    as_json: bool,
+) -> None:
+    """Bring the lake up to date, with a progress bar, and tell what was done."""
+    from assets.market_data import update_market
+    from pipelines.cli.output import note, progress
+
+    now = datetime.now(UTC)
+    lake = context.lake(create=True)
+    requests = _requests(lake, symbols, books, asset_class, now)
+    requests = {kind: _narrowed(request, first, last, timeframe) for kind, request in requests.items()}
+    if not requests:
+        raise MissingError("no book asks for market data; name symbols, or write a book")
+    wanted = sum(len(set(request.symbols)) for request in requests.values())
+    with native_noise_hidden(), progress(f"fetching {wanted} symbols", wanted) as advance:
+        update = update_market(
+            lake,
+            context.desk(),
+            requests,
+            now=now,
+            run_id=f"desk-data-fetch-{now:%Y%m%dT%H%M%S.%fZ}",
+            source=source or "",
+            refetch=refetch,
+            repair=repair,
+            tell=lambda symbol: advance(1, f"fetching {wanted} symbols: {symbol}"),
+        )
+    _print_update(update, as_json)
+    for problem in update.problems():
+        note(f"desk: {problem}")
+    if update.problems():
         raise typer.Exit(Exit.FAILED)
 
 

@@ -80,9 +80,9 @@ def test_check_tells_coverage_and_oddities(desk: Desk, lake: str) -> None:
     assert (missing.returncode, missing.stderr) == (4, "desk: the lake has no 1d bars of ZZZ\n")
 
 
-def test_fetch_shows_and_writes_nothing(desk: Desk, tmp_path: Path) -> None:
+def test_asking_shows_and_writes_nothing(desk: Desk, tmp_path: Path) -> None:
     week = ("--from", "2012-01-03", "--to", "2012-01-06")
-    done = desk("data", "fetch", "AAPL", *week, "--as", "csv")
+    done = desk("data", "ask", "AAPL", *week, "--as", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [(row["session"], row["close"]) for row in rows] == [
         ("2012-01-03", "411.23"),
@@ -91,10 +91,10 @@ def test_fetch_shows_and_writes_nothing(desk: Desk, tmp_path: Path) -> None:
         ("2012-01-06", "422.4"),
     ]
     actions = answer(
-        desk("data", "fetch", "IBM", "--actions", "--from", "2012-02-01", "--to", "2012-03-01", "--json")
+        desk("data", "ask", "IBM", "--actions", "--from", "2012-02-01", "--to", "2012-03-01", "--json")
     )
     assert [(row["ex_date"], row["value"]) for row in actions] == [("2012-02-08", 0.75)]
-    unknown = desk("data", "fetch", "XYZ", *week)
+    unknown = desk("data", "ask", "XYZ", *week)
     assert (unknown.returncode, unknown.stderr.count("\n")) == (4, 1)
     assert list(tmp_path.iterdir()) == []
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import select
 import socket
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -151,9 +152,15 @@ def start(
 
 
 def configure(state: Path, settings: Settings) -> None:
-    """Write down what the gateway of a state folder is started with."""
+    """Write down what the gateway of a state folder is started with.
+
+    A folder keeps the name of its account. A new one gets a name that no other has: a desk that met two
+    accounts of one name would take the executions of the one for those of the other.
+    """
     state.mkdir(parents=True, exist_ok=True)
-    _write(state / _SETTINGS, settings_to_json(settings))
+    known = settings_of(state).account if (state / _SETTINGS).exists() else ""
+    account = settings.account or known or f"SIM{secrets.token_hex(4).upper()}"
+    _write(state / _SETTINGS, settings_to_json(replace(settings, account=account)))
 
 
 def stop(state: Path, timeout: float = 30.0) -> bool:

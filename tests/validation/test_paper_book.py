@@ -77,6 +77,29 @@ def test_a_run_killed_after_the_gateway_played_goes_on(folder: Path) -> None:
     assert frames["fills"].filter(pl.col("purpose") == "entry").height == 2
 
 
+def test_two_paper_books_of_one_lake_do_not_meet(folder: Path) -> None:
+    """Each has an account of its own: neither's positions, cash or executions are taken for the other's."""
+    text = demo_book(FIRST, "2012-03-30", name='"second"')
+    (folder / "config" / "books" / "second.toml").write_text(text, encoding="utf-8")
+    for book in (BOOK, "second"):
+        assert main.run(["paper", "init", book]) == 0
+        assert main.run(["paper", "run", book, "--sessions", "2"]) == 0
+    lake = open_lake(folder / "lake")
+    one, two = (compared_frames(lake, book, *_range(folder)) for book in (BOOK, "second"))
+    for name, columns in (
+        ("fills", ["session", "symbol", "side", "quantity", "price", "commission"]),
+        ("positions", ["session", "symbol", "quantity", "average_cost", "market_value"]),
+        ("portfolio", ["session", "cash", "equity", "realised_pnl"]),
+    ):
+        rows = [frame[name].select(columns).sort(columns[:2]).rows() for frame in (one, two)]
+        assert rows[0] == rows[1] != [], name
+    told = read(lake, Executions).collect()
+    accounts = told.select("book", "account", "execution_id").unique()
+    assert accounts["execution_id"].is_unique().all()
+    assert accounts.group_by("book").agg(pl.col("account").n_unique())["account"].to_list() == [1, 1]
+    assert told["account"].n_unique() == 2
+
+
 def test_validate_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["validate", "--book", BOOK, "--sessions", "8", "--last", LAST, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -21,6 +21,7 @@ HOST = "127.0.0.1"
 _ADDRESS = "gateway.json"
 _SETTINGS = "settings.json"
 _LOG = "gateway.log"
+_JOURNAL = "journal.jsonl"
 
 
 class GatewayError(RuntimeError):
@@ -158,8 +159,9 @@ def configure(state: Path, settings: Settings) -> None:
     accounts of one name would take the executions of the one for those of the other.
     """
     state.mkdir(parents=True, exist_ok=True)
-    known = settings_of(state).account if (state / _SETTINGS).exists() else ""
-    account = settings.account or known or f"SIM{secrets.token_hex(4).upper()}"
+    new = not (state / _JOURNAL).exists() and not (state / _SETTINGS).exists()
+    known = f"SIM{secrets.token_hex(4).upper()}" if new else settings_of(state).account
+    account = settings.account or known
     _write(state / _SETTINGS, settings_to_json(replace(settings, account=account)))
 
 

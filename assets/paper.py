@@ -153,7 +153,7 @@ def gateway(state: Path) -> Iterator[tuple[Address, Control]]:
         When the folder holds no account.
     """
     if not (state / "journal.jsonl").exists():
-        raise RefusedError(f"{state} holds no account; begin with: desk paper init BOOK")
+        raise RefusedError(f"{state} holds no account; begin with: desk paper init {state.name}")
     running = process.status(state) is not None
     where = process.address(state) if running else None
     if where is None:

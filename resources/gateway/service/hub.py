@@ -15,6 +15,7 @@ from resources.gateway.instruments.database import Instrument
 from resources.gateway.market.prices import Tape
 from resources.gateway.orders.ticket import open_order, order_status
 from resources.gateway.service.faults import Faults
+from resources.gateway.service.naming import Naming
 from resources.gateway.service.session import Session
 from resources.gateway.settings import Settings
 from resources.gateway.wire.frames import unpack
@@ -50,6 +51,7 @@ class Hub:
         instrument_rows: Callable[[], Iterable[Mapping[str, Any]]] = list,
     ) -> None:
         self.settings = settings
+        self.naming = Naming(settings.account or ACCOUNT)
         self.broker = broker
         self.tape = tape
         self._instrument_rows = instrument_rows
@@ -81,7 +83,7 @@ class Hub:
             )
             return None
         try:
-            return message.name, decode(message, texts[1:], session.version)
+            return message.name, session.naming.inward(decode(message, texts[1:], session.version))
         except LayoutError as error:
             self._refuse_frame(session, payload, _identity(message.name, texts), str(error))
             return None

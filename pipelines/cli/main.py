@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -65,7 +66,7 @@ def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; an error is one line on standard error."""
     debug = "--debug" in arguments
     try:
-        result = typer.main.get_command(app).main(
+        result = _program().main(
             [argument for argument in arguments if argument != "--debug"],
             prog_name="desk",
             standalone_mode=False,
@@ -82,6 +83,12 @@ def run(arguments: list[str]) -> int:
         return Exit.FAILED
     except (Exception, KeyboardInterrupt, typer.Abort) as error:
         return _failed(error, debug)
+
+
+@cache
+def _program() -> Any:
+    """The commands as the parser needs them: made once a process."""
+    return typer.main.get_command(app)
 
 
 def _usage(error: TyperException) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from assets.stage import record_book
-from delta import open_lake
+from delta import Provenance, open_lake, write
+from delta.contracts import Books
 from resources.config import ConfigError, load_book
 from resources.desk import DeskResource
-from trading.book import resolved
+from trading.book import config_hash, resolved
 
 BOOK = 'start = 2020-01-02\n[universe]\nsymbols = ["IBM"]\n[strategies.turtle]\n'
 
@@ -58,7 +59,14 @@ def test_a_given_book_wins_over_the_file(desk: DeskResource, tmp_path: Path) -> 
 
 def test_a_book_without_a_file_is_taken_as_it_was_last_used(desk: DeskResource, tmp_path: Path) -> None:
     book = load_book(tmp_path / "config/books/a.toml")
-    record_book(desk.lake(), book, "a run")
+    row = {
+        "book": "a",
+        "config_hash": config_hash(book),
+        "mode": book.mode,
+        "config": resolved(book),
+        "known_at": datetime(2020, 1, 2, tzinfo=UTC),
+    }
+    write(desk.lake(), Books, pl.DataFrame([row], Books.schema()), None, Provenance("a run", "test", "1"))
     (tmp_path / "config/books/a.toml").unlink()
     assert desk.book("a") == book
     with pytest.raises(ConfigError, match=r"book 'b' is unknown; the book files in .* are: none"):

@@ -6,7 +6,6 @@ import gc
 import sys
 import threading
 import weakref
-from contextlib import nullcontext
 from typing import Any
 
 import dagster as dg
@@ -42,14 +41,16 @@ def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), dg.DagsterExecutionInterruptedError()], ids=repr)
 def test_a_dropped_interrupt_comes_again(unraisable: list[BaseException], error: BaseException) -> None:
-    def waits() -> None:
-        with interrupts_kept():
-            dropped_by(error)
-            threading.Event().wait(10)  # nothing ends it early but the signal that is sent again
-
     with pytest.raises(KeyboardInterrupt):
-        waits()
+        interrupted_by(error)
     assert unraisable == []
+
+
+def interrupted_by(error: BaseException) -> None:
+    """Run something in which an interrupt is dropped, and wait."""
+    with interrupts_kept():
+        dropped_by(error)
+        threading.Event().wait(10)  # nothing ends it early but the signal that is sent again
 
 
 def test_dagsters_own_interrupt_ends_as_the_one_of_python() -> None:
@@ -72,12 +73,12 @@ def test_other_errors_go_where_they_went_before(unraisable: list[BaseException])
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("error", [None, ValueError(), KeyboardInterrupt()], ids=repr)
-def test_the_hook_is_put_back_however_it_ends(error: BaseException | None) -> None:
+@pytest.mark.parametrize("error", [ValueError(), KeyboardInterrupt(), SystemExit()], ids=repr)
+def test_the_hook_is_put_back_however_it_ends(error: BaseException) -> None:
     before = sys.unraisablehook
-    expected = pytest.raises(type(error)) if error is not None else nullcontext()
-    with expected, interrupts_kept():
+    with interrupts_kept():
         assert sys.unraisablehook is not before
-        if error is not None:
-            raise error
+    assert sys.unraisablehook is before
+    with pytest.raises(type(error)), interrupts_kept():
+        raise error
     assert sys.unraisablehook is before

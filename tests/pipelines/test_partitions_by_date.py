@@ -14,8 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.family import RANGE_END, RANGE_START, asked_range
-from pipelines.partitions import BACKTEST, DESK, SESSIONS, YEARS
+from pipelines.partitions import (
+    BACKTEST,
+    DAILY_DESK,
+    DESK,
+    FAMILIES,
+    SESSIONS,
+    WEEKDAY_DESK,
+    YEARS,
+    desk_of,
+)
+from pipelines.schedules import session_closed_before, trades_on
 from resources.calendar import sessions
+from trading.book import BookConfig
 
 DESK_KEYS = SESSIONS.get_partition_keys()
 KNOWN = set(DESK_KEYS)
@@ -73,12 +84,12 @@ def test_partitions_are_those_of_an_independent_calendar() -> None:
     assert expected == DESK_KEYS
 
 
-def test_there_is_a_partition_up_to_today_and_none_of_tomorrow() -> None:
-    today = datetime.now(UTC).date()
-    assert date.fromisoformat(DESK_KEYS[-1]) <= today
-    missing = sessions(
-        "XNYS", date.fromisoformat(DESK_KEYS[-1]) + timedelta(days=1), today - timedelta(days=1)
-    )
+def test_there_is_a_partition_up_to_today_and_none_beyond_the_next_session() -> None:
+    """On a day without a session the newest partition is the next session's."""
+    today, last = datetime.now(UTC).date(), date.fromisoformat(DESK_KEYS[-1])
+    ahead = sessions("XNYS", today, today + timedelta(days=7))["session"]
+    assert last <= ahead[0]
+    missing = sessions("XNYS", last + timedelta(days=1), today - timedelta(days=1))
     assert missing.height == 0
     years = YEARS.get_partition_keys()
     assert years[0] == "1990"
@@ -191,7 +202,7 @@ def test_keys_of_dagster_are_those_that_are_read() -> None:
     assert str(dg.MultiPartitionKey({"year": "2012", "book": "a"})) == "a|2012"
 
 
-@pytest.mark.parametrize("family", [DESK, BACKTEST], ids=["desk", "backtest"])
+@pytest.mark.parametrize("family", FAMILIES, ids=[family.prefix for family in FAMILIES])
 def test_the_families_differ_in_prefix_and_time_only(family: Any) -> None:
     assert {one.name for one in family.partitions.partitions_defs} == {"book", family.time}
     assert family.key("portfolio") == dg.AssetKey([family.prefix, "portfolio"])
@@ -199,3 +210,86 @@ def test_the_families_differ_in_prefix_and_time_only(family: Any) -> None:
     assert set(mapping) == {"book", family.time}
     time = mapping[family.time].partition_mapping
     assert (time.start_offset, time.end_offset) == (-1, -1)
+
+
+def test_every_family_has_books_and_a_prefix_of_its_own() -> None:
+    assert len({family.prefix for family in FAMILIES}) == len(FAMILIES)
+    assert len({family.books.name for family in FAMILIES}) == len(FAMILIES)
+    assert [family.prefix for family in FAMILIES if not family.scheduled] == ["backtest"]
+
+
+# --------------------------------------------------------------------------- books of other calendars
+
+HOMES = {
+    "XNYS": DESK,
+    "24/7": DAILY_DESK,
+    "24/5": WEEKDAY_DESK,
+    "XLON": WEEKDAY_DESK,
+    "XTKS": WEEKDAY_DESK,
+    "XETR": WEEKDAY_DESK,
+}
+
+
+@pytest.mark.parametrize(("calendar", "family"), HOMES.items(), ids=HOMES)
+def test_every_session_of_a_calendar_has_a_partition_in_its_family(calendar: str, family: Any) -> None:
+    assert desk_of(calendar) is family
+    times = next(one for one in family.partitions.partitions_defs if one.name == "session")
+    days = sessions(calendar, date(2023, 11, 20), date(2024, 1, 5))["session"]
+    assert days.len() > 25
+    assert all(times.partitions_def.has_partition_key(day.isoformat()) for day in days)
+
+
+CLOSES: dict[str, tuple[str, str, str | None]] = {
+    "coins at midnight": ("24/7", "2024-03-02T00:05", "2024-03-01"),
+    "coins half an hour later": ("24/7", "2024-03-02T00:35", None),
+    "coins on Sunday": ("24/7", "2024-03-04T00:05", "2024-03-03"),
+    "coins on a leap day": ("24/7", "2024-03-01T00:05", "2024-02-29"),
+    "coins in the evening": ("24/7", "2024-03-02T23:35", None),
+    "London in winter": ("XLON", "2024-01-15T16:35", "2024-01-15"),
+    "London in summer": ("XLON", "2024-07-15T15:35", "2024-07-15"),
+    "London in summer an hour later": ("XLON", "2024-07-15T16:35", None),
+    "London's half day": ("XLON", "2024-12-24T12:35", "2024-12-24"),
+    "London on Boxing Day": ("XLON", "2024-12-26T16:35", None),
+    "Tokyo": ("XTKS", "2024-03-04T06:05", "2024-03-04"),
+    "Frankfurt": ("XETR", "2024-03-04T16:35", "2024-03-04"),
+    "Frankfurt after the clocks changed": ("XETR", "2024-04-02T15:35", "2024-04-02"),
+}
+
+
+@pytest.mark.parametrize("name", CLOSES)
+def test_a_tick_is_for_the_session_that_has_just_closed(name: str) -> None:
+    calendar, at, session = CLOSES[name]
+    found = session_closed_before(calendar, datetime.fromisoformat(at).replace(tzinfo=UTC))
+    assert found == (date.fromisoformat(session) if session else None)
+
+
+@pytest.mark.parametrize("calendar", ["24/7", "XLON", "XTKS", "24/5"])
+def test_the_ticks_of_two_months_are_for_each_session_once(calendar: str) -> None:
+    """Over a change of clocks and Christmas; a tick every half hour."""
+    for first, last in ((date(2024, 3, 18), date(2024, 4, 5)), (date(2024, 12, 20), date(2025, 1, 3))):
+        start = datetime(first.year, first.month, first.day, 0, 5, tzinfo=UTC)
+        ticks = (start + timedelta(minutes=30) * number for number in range(48 * (last - first).days))
+        found = [day for at in ticks if (day := session_closed_before(calendar, at)) is not None]
+        days = [day for day in found if first <= day < last]
+        expected = sessions(calendar, first, last - timedelta(days=1))["session"].to_list()
+        assert days == [day for day in expected if day in set(days)]
+        assert set(expected) - set(days) <= {last - timedelta(days=1)}, (
+            "the last may close after the last tick"
+        )
+
+
+@pytest.mark.parametrize(
+    ("end", "day", "trades"),
+    [
+        (None, "2020-01-01", False),
+        (None, "2020-01-02", True),
+        (None, "2099-01-02", True),
+        ("2020-02-03", "2020-02-03", True),
+        ("2020-02-03", "2020-02-04", False),
+    ],
+)
+def test_a_book_trades_from_its_start_to_its_end(end: str | None, day: str, trades: bool) -> None:
+    book = BookConfig.model_validate(
+        {"name": "b", "start": "2020-01-02", "end": end, "strategies": {"turtle": {}}}
+    )
+    assert trades_on(book, date.fromisoformat(day)) is trades

@@ -12,7 +12,6 @@ from pipelines.sensors import FIRST_PAUSE, LONGEST_PAUSE, place_request, wait_be
 ENDED = 1_000_000.0
 DONE, FAILED, CANCELED = DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED
 UNFINISHED = [
-    DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTING,
     DagsterRunStatus.STARTED,

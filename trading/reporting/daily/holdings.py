@@ -53,13 +53,18 @@ def upcoming(positions: Sequence[OpenPosition], thresholds: Thresholds) -> tuple
     """Positions near their target or stop, and those whose stop trails; a stop or target passed is near."""
     found: list[Upcoming] = []
     for held in positions:
-        if held.to_target is not None and held.to_target <= thresholds.near_target:
+        if _within(held.to_target, thresholds.near_target):
             found.append(Upcoming(held.symbol, "near target", held.price, held.target, held.to_target))
-        if held.to_stop is not None and held.to_stop <= thresholds.near_stop:
+        if _within(held.to_stop, thresholds.near_stop):
             found.append(Upcoming(held.symbol, "near stop", held.price, held.stop, held.to_stop))
         if held.trailing:
             found.append(Upcoming(held.symbol, "trailing stop active", held.price, held.stop, held.to_stop))
     return tuple(found)
+
+
+def _within(distance: float | None, near: float) -> bool:
+    """Whether a level is near; to nine decimals, so that 105 is five per cent above 100."""
+    return distance is not None and round(distance, 9) <= near
 
 
 def known_scores(candidates: Sequence[Row], signals: Sequence[Row]) -> dict[str, float]:

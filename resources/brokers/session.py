@@ -174,7 +174,7 @@ def restart_window(limits: PlacementConfig, now: datetime) -> str:
     local = now.astimezone(ZoneInfo(limits.restart_timezone))
     for days in (-1, 0, 1):
         restart = (local + timedelta(days=days)).replace(hour=hour, minute=minute, second=0, microsecond=0)
-        if abs(local - restart) <= timedelta(minutes=limits.restart_minutes):
+        if abs(now - restart.astimezone(UTC)) <= timedelta(minutes=limits.restart_minutes):
             return f"the gateway restarts at {limits.restart_time} {limits.restart_timezone}"
     return ""
 

@@ -76,6 +76,9 @@ _CODES = {
     "RefusedError": Exit.REFUSED,
     "GatewayError": Exit.REFUSED,
     "EveningError": Exit.REFUSED,
+    "LeaseError": Exit.REFUSED,
+    "SettleError": Exit.REFUSED,
+    "SupersededError": Exit.REFUSED,
     "Unsupported": Exit.INPUT,
 }
 

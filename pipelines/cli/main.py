@@ -46,6 +46,7 @@ app = typer.Typer(
 app.add_typer(book.app, name="book")
 app.add_typer(data.app, name="data")
 app.add_typer(gateway.app, name="gateway")
+app.add_typer(orders.order_app, name="orders")
 for commands in (init, demo, running, paper, decisions, orders, halts, research, tables, doctor, ui):
     app.add_typer(commands.app)
 

@@ -115,7 +115,7 @@ def _owners(
 
 
 def _ended(pins: Pins, book: BookConfig, state: BookState) -> dict[str, tuple[OrderState, str]]:
-    """Working orders that the broker has ended without filling the rest of them."""
+    """Working orders that have ended, and in which state; of a filled one whatever no execution fills."""
     refs = [order.order_ref for order in state.working]
     if not refs:
         return {}
@@ -124,5 +124,5 @@ def _ended(pins: Pins, book: BookConfig, state: BookState) -> dict[str, tuple[Or
     return {
         ref: ("EXPIRED" if state == "EXPIRED" else "CANCELLED", state.lower())
         for ref, state in last_states(events).iter_rows()
-        if state in ENDED - {"FILLED"}
+        if state in ENDED
     }

@@ -874,6 +874,19 @@ class Executions(Table):
     )
 
 
+class Deliveries(Table):
+    """Alerts that somebody has taken upon himself to tell: append-only, written before they are sent."""
+
+    name = "deliveries"
+    key = ("book", "alert_id")
+    sort = ("book", "known_at")
+
+    book = Column(STRING, "name of the book")
+    alert_id = Column(STRING, "identity of the alert")
+    known_at = Column(INSTANT, "when it was taken")
+    run_id = Column(STRING, "run that tells it")
+
+
 class Leases(Table):
     """Who may place orders: append-only; the highest token of a name is in force until it expires."""
 
@@ -956,6 +969,6 @@ BOOK: tuple[type[Table], ...] = (
     Performance,
     Risk,
 )
-CONTROL: tuple[type[Table], ...] = (Halts, BrokerSnapshots, Executions, Leases, Runs)
+CONTROL: tuple[type[Table], ...] = (Halts, BrokerSnapshots, Executions, Deliveries, Leases, Runs)
 TABLES: dict[str, type[Table]] = {table.name: table for table in (*MARKET, *BOOK, *CONTROL)}
 """Every table of the lake by name."""

@@ -69,8 +69,8 @@ class Journal(Protocol):
         """Halt the book until a person resumes it, and raise an alert."""
         ...
 
-    def alarm(self, order_ref: str, message: str) -> None:
-        """Tell a person, once."""
+    def alarm(self, order_ref: str, message: str, severity: str = "warning") -> None:
+        """Raise an alert, the same one once; severity: warning or error."""
         ...
 
     def expected(self, account: str) -> Expected | None:
@@ -137,8 +137,9 @@ class MemoryJournal:
         self.halt = self.halt or reason
         self.alarm("", reason)
 
-    def alarm(self, order_ref: str, message: str) -> None:
+    def alarm(self, order_ref: str, message: str, severity: str = "warning") -> None:
         """Keep an alarm."""
+        del severity
         if (order_ref, message) not in self.alarms:
             self.alarms.append((order_ref, message))
 

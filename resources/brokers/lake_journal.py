@@ -160,7 +160,7 @@ class LakeJournal:
             run_id=self._run_id,
             code_version=self._code_version,
         )
-        self.alarm("", reason, severity="error")
+        self.alarm("", f"frozen: {reason}", severity="error")
 
     def alarm(self, order_ref: str, message: str, severity: str = "warning") -> None:
         """Add an alert; the same one of a session is kept once."""

@@ -67,7 +67,23 @@ def next_steps(
     for unit in grouped:
         if not cancelled & {intent.order_ref for intent in unit}:
             steps += _place(desk, unit, looked_for=looked_for)
-    return steps
+    return [*steps, *_calls_for_a_person(desk, steps)]
+
+
+def _calls_for_a_person(desk: Desk, steps: Sequence[Step]) -> list[Step]:
+    """An alarm for every order that becomes unresolved."""
+    return [
+        Alarm(
+            step.order_ref,
+            f"order {step.order_ref} in {desk.intents[step.order_ref].symbol} is unresolved, and no new one "
+            f"of the book in it is sent until a person settles it: {step.message}",
+            urgent=True,
+        )
+        for step in steps
+        if isinstance(step, Note)
+        and step.state == "UNRESOLVED"
+        and desk.of(step.order_ref).state != "UNRESOLVED"
+    ]
 
 
 def _told_again(report: Report) -> Alarm:

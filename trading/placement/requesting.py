@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from trading.placement.desk import Desk
 from trading.placement.intents import CARRIED_OUT, DUST, Intent, changed
@@ -14,11 +14,21 @@ TICK = 0.01
 """Price step of what has no other one."""
 
 
-def cancel(desk: Desk, intent: Intent) -> list[Step]:  # noqa: PLR0911 - a list of cases
+def cancel(desk: Desk, intent: Intent) -> list[Step]:
     """Steps of a cancel: halts do not hold it up."""
+    return _if_open(desk, intent, _cancel)
+
+
+def _if_open(desk: Desk, intent: Intent, steps: Callable[[Desk, Intent], list[Step]]) -> list[Step]:
+    """Steps of a request that is not carried out; of an unresolved one only what a look has settled."""
+    state = desk.of(intent.order_ref).state
+    if state == "UNRESOLVED":
+        return [s for s in steps(desk, intent) if isinstance(s, Note) and s.state != "UNRESOLVED"]
+    return [] if state in CARRIED_OUT else steps(desk, intent)
+
+
+def _cancel(desk: Desk, intent: Intent) -> list[Step]:  # noqa: PLR0911 - a list of cases
     ref, target_ref = intent.order_ref, intent.target_ref or ""
-    if desk.of(ref).state in CARRIED_OUT:
-        return []
     if target_ref not in desk.intents:
         return [Note(ref, "EXPIRED", "the order it would cancel is not known or ended long ago")]
     target, standing, found = desk.intents[target_ref], desk.of(target_ref), desk.found(target_ref)
@@ -44,15 +54,11 @@ def modify(desk: Desk, changes: Sequence[Intent]) -> list[Step]:
         for one in older
         if desk.of(one.order_ref).state not in CARRIED_OUT
     ]
-    if desk.of(intent.order_ref).state not in CARRIED_OUT:
-        steps += _modify(desk, intent, intent.target_ref or "")
-    return steps
+    return [*steps, *_if_open(desk, intent, _modify)]
 
 
-def _modify(  # noqa: PLR0911 - a list of cases
-    desk: Desk, intent: Intent, target_ref: str
-) -> list[Step]:
-    ref = intent.order_ref
+def _modify(desk: Desk, intent: Intent) -> list[Step]:  # noqa: PLR0911 - a list of cases
+    ref, target_ref = intent.order_ref, intent.target_ref or ""
     target, found = desk.intents.get(target_ref), desk.found(target_ref)
     if target is None or desk.ended(target_ref):
         return [Note(ref, "EXPIRED", "the order has ended")]

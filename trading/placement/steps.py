@@ -98,11 +98,12 @@ class Wait(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """Tell a person; ``freeze``: and halt the book."""
+    """Tell a person; ``freeze``: and halt the book; ``urgent``: a person must do something."""
 
     order_ref: str
     message: str
     freeze: bool = False
+    urgent: bool = False
 
 
 Step = Note | Book | Reserve | Send | Change | Cancel | Reconnect | Wait | Alarm

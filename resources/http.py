@@ -47,6 +47,8 @@ UNREADABLE = (
     pl.exceptions.PolarsError,
 )
 """What a parser raises when an answer is not of the shape it was written for."""
+LOOK = 3.0
+"""Seconds in which an address must answer a look whether it is there."""
 
 
 class Pace(NamedTuple):
@@ -350,11 +352,35 @@ class HttpProvider:
         """What the service calls a symbol."""
         return self.settings.tickers.get(symbol, symbol)
 
+    def health(self) -> str:
+        """Whether its address answers; see :func:`reached`."""
+        return reached(self.settings.base_url)
+
     @staticmethod
     def refusal(status: int, body: str) -> type[ProviderError] | None:
         """Error type of a refused request, where the service has its own habits."""
         del status, body
         return None
+
+
+def reached(base_url: str) -> str:
+    """Whether somebody answers at an address, in words: whatever the status says, the service is there.
+
+    Nothing is repeated and no key is sent.
+    """
+    started = time.monotonic()
+    try:
+        with (
+            httpx2.Client(verify=_trust(), proxy=_proxy(base_url), timeout=LOOK) as client,
+            client.stream("GET", base_url) as response,  # the body stays where it is
+        ):
+            status = response.status_code
+    except httpx2.TimeoutException:
+        return f"no answer in {LOOK:g} s"
+    except (httpx2.TransportError, httpx2.InvalidURL) as error:
+        return f"not reached: {one_line(str(error))}"
+    spent = f"in {time.monotonic() - started:.1f} s"
+    return f"answers with status {status} {spent}" if status >= 500 else f"answers {spent}"
 
 
 def keep_answers(provider: object, store: RawAnswers | None) -> None:

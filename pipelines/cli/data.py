@@ -129,12 +129,18 @@ def ask(
 @app.command()
 def sources(
     name: Annotated[str | None, typer.Argument(help="Provider whose settings are shown.")] = None,
+    health: Annotated[
+        bool, typer.Option("--health", help="Look whether every provider answers, not only those in use.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the providers, what they serve, and whether their key is set; with a name: its settings."""
+    """List the providers, what they serve, whether their key is set, and whether those in use answer.
+
+    With a name: its settings.
+    """
     from pipelines.cli.output import print_json, print_table
 
-    header, listed = (_SOURCES, _sources()) if name is None else (_SETTINGS, _settings(name))
+    header, listed = (_SOURCES, _sources(everywhere=health)) if name is None else (_SETTINGS, _settings(name))
     if as_json:
         print_json([dict(zip(header, row, strict=True)) for row in listed])
     elif listed:
@@ -143,7 +149,7 @@ def sources(
         typer.echo(f"{name} has no settings")
 
 
-_SOURCES = ("provider", "in use", "asset classes", "timeframes", "actions", "chains", "key")
+_SOURCES = ("provider", "in use", "asset classes", "timeframes", "actions", "chains", "key", "health")
 _SETTINGS = ("setting", "value", "default", "allowed")
 
 
@@ -276,17 +282,23 @@ def _print_update(update: MarketUpdate, as_json: bool) -> None:
     print_json({**counts, "problems": update.problems(), "versions": versions})
 
 
-def _sources() -> list[tuple[Any, ...]]:
+def _sources(*, everywhere: bool) -> list[tuple[Any, ...]]:
+    from resources.providers.health import healths
     from resources.providers.registry import available
 
-    used = context.desk().data.providers_in_use()
+    desk = context.desk()
+    used = desk.data.providers_in_use()
+    known = sorted(available().items())
+    looked_at = [name for name, _ in known if everywhere or name in used]
+    told = healths({name: desk.settings(name) for name in looked_at}, looked_at)
     rows = []
-    for name, found in sorted(available().items()):
+    for name, found in known:
         serves = found.capabilities
         key = serves.needs_key
         state = "" if key is None else f"{key} {'is set' if os.environ.get(key) else 'is not set'}"
         classes, timeframes = " ".join(serves.asset_classes), " ".join(serves.timeframes)
-        rows.append((name, name in used, classes, timeframes, serves.corporate_actions, serves.chains, state))
+        reach = (classes, timeframes, serves.corporate_actions, serves.chains)
+        rows.append((name, name in used, *reach, state, told.get(name, "")))
     return rows
 
 

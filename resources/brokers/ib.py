@@ -377,13 +377,20 @@ class IBBroker:
 
     # ------------------------------------------------------------------------------------------ the data
 
-    async def historical_bars(self, symbol: str, end: datetime, duration: str, bar_size: str) -> pl.DataFrame:
-        """Bars of the past."""
+    async def contract(self, symbol: str) -> Contract | None:
+        """Contract of a symbol; None where the broker knows none, or several."""
+        await self._know(symbol)
+        return self._contracts.get(symbol)
+
+    async def historical_bars(
+        self, symbol: str, end: datetime, duration: str, bar_size: str, shown: str = "TRADES"
+    ) -> pl.DataFrame:
+        """Bars of the past: of trades, or of what else the protocol shows, such as MIDPOINT."""
         contract = await self._know(symbol)
         bars = await self._ask(
             "bars",
             lambda ib: ib.reqHistoricalDataAsync(
-                contract, end, duration, bar_size, "TRADES", useRTH=True, formatDate=2, timeout=0
+                contract, end, duration, bar_size, shown, useRTH=True, formatDate=2, timeout=0
             ),
         )
         names = ("open", "high", "low", "close", "volume")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar
 
-from resources.http import HttpSettings
+from resources.http import HttpSettings, reached
 from resources.providers import _frames
 from resources.providers.base import Answer, Capabilities, Request, require_timeframe
 from resources.raw_answers import RawAnswers, RawRequest
@@ -19,6 +19,8 @@ class PackagedProvider(ABC, Generic[S]):
     name: ClassVar[str]
     Settings: ClassVar[type[Any]]
     capabilities: ClassVar[Capabilities]
+    package: ClassVar[tuple[str, str, str]]
+    """Its module, its name on the package index, and the extra that brings it."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
@@ -27,6 +29,11 @@ class PackagedProvider(ABC, Generic[S]):
     def keep_answers(self, store: RawAnswers | None) -> None:
         """Keep every answer in a store from now on; None ends it."""
         self.store = store
+
+    def health(self) -> str:
+        """Whether the package is there and the address answers."""
+        _frames.optional(self.package[0], self.name, *self.package[1:])
+        return reached(self.settings.base_url)
 
     def symbols(self) -> list[str]:
         """Empty: such a service has no list of what it serves."""

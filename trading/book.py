@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from trading.liquidity import LiquidityConfig
+
 Fraction = Annotated[float, Field(gt=0, le=1)]
 AssetClass = Literal["stock", "etf", "crypto", "fx", "option", "index", "future"]
 
@@ -167,6 +169,8 @@ class RiskConfig(Model):
         At most so many positions correlated above the limit with a new one over the window.
     regime : bool
         Scale size and positions by the benchmark's regime (needs ``benchmark``).
+    liquidity : LiquidityConfig
+        Limits of the order book that an entry would meet, where the lake has snapshots of it.
     """
 
     max_daily_loss: float = Field(default=0.03, gt=0, le=1)
@@ -178,6 +182,7 @@ class RiskConfig(Model):
     correlation_limit: float = Field(default=0.7, ge=-1, le=1)
     correlation_window: int = Field(default=60, ge=5)
     regime: bool = True
+    liquidity: LiquidityConfig = LiquidityConfig()
 
 
 class SlippageConfig(Model):

@@ -55,6 +55,10 @@ def fetch(
     source: Source = None,
     refetch: Refetch = False,
     repair: Repair = False,
+    kept: Annotated[
+        bool,
+        typer.Option("--kept", help="Read the answers kept from the same request again; ask nobody."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fetch bars, splits and dividends of symbols into the lake: what it does not have, and what has changed.
@@ -63,7 +67,9 @@ def fetch(
     when the command is interrupted; the next one goes on from there. Exit code 1 when some symbol could not
     be written.
     """
-    _update(symbols, None, first, last, timeframe, asset_class, source, refetch, repair, as_json)
+    _update(
+        symbols, None, first, last, timeframe, asset_class, source, refetch or kept, repair, as_json, kept
+    )
 
 
 @app.command()
@@ -149,7 +155,16 @@ def sources(
         typer.echo(f"{name} has no settings")
 
 
-_SOURCES = ("provider", "in use", "asset classes", "timeframes", "actions", "chains", "key", "health")
+_SOURCES = ("provider", "in use", "asset classes", "timeframes", "actions", "besides", "key", "health")
+_BESIDES = {
+    "chain": "chains",
+    "rates": "rates",
+    "volatility": "rates",
+    "depth": "depth",
+    "constituents": "members",
+    "market_caps": "caps",
+}
+"""What a provider serves besides bars, by the method that asks for it."""
 _SETTINGS = ("setting", "value", "default", "allowed")
 
 
@@ -203,6 +218,7 @@ def _update(
     refetch: bool,
     repair: bool,
     as_json: bool,
+    kept: bool = False,
 ) -> None:
     """Bring the lake up to date, with a progress bar, and tell what was done."""
     from assets.market_data import update_market
@@ -225,6 +241,7 @@ def _update(
             source=source or "",
             refetch=refetch,
             repair=repair,
+            kept=kept,
             tell=lambda symbol: advance(1, f"fetching {wanted} symbols: {symbol}"),
         )
     _print_update(update, as_json)
@@ -297,7 +314,8 @@ def _sources(*, everywhere: bool) -> list[tuple[Any, ...]]:
         key = serves.needs_key
         state = "" if key is None else f"{key} {'is set' if os.environ.get(key) else 'is not set'}"
         classes, timeframes = " ".join(serves.asset_classes), " ".join(serves.timeframes)
-        reach = (classes, timeframes, serves.corporate_actions, serves.chains)
+        besides = " ".join(dict.fromkeys(what for method, what in _BESIDES.items() if hasattr(found, method)))
+        reach = (classes, timeframes, serves.corporate_actions, besides)
         rows.append((name, name in used, *reach, state, told.get(name, "")))
     return rows
 

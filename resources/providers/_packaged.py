@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from resources.http import HttpSettings, reached
 from resources.providers import _frames
-from resources.providers.base import Answer, Capabilities, Request, require_timeframe
+from resources.providers.base import Answer, Capabilities, Request, Unsupported, require_timeframe
 from resources.raw_answers import RawAnswers, RawRequest
 
 S = TypeVar("S", bound=HttpSettings)
@@ -42,6 +42,10 @@ class PackagedProvider(ABC, Generic[S]):
     def fetch(self, request: Request) -> Answer:
         """Bars, corporate actions and instruments; see :class:`resources.providers.base.Provider`."""
         require_timeframe(self, request)
+        if self.store is not None and self.store.only:
+            raise Unsupported(
+                self.name, "its package cannot read kept answers again", remedy="ask without --kept"
+            )
         return _frames.joined([self.one(symbol, request) for symbol in request.symbols])
 
     @abstractmethod

@@ -41,6 +41,7 @@ from resources.providers.base import (
     Settings,
     UnknownSymbol,
     Unreachable,
+    Unsupported,
     require_timeframe,
 )
 from resources.raw_answers import RawAnswers, RawRequest
@@ -171,6 +172,8 @@ class Ib:
     def fetch(self, request: Request) -> Answer:
         """Bars and the listing; corporate actions come from other providers."""
         require_timeframe(self, request)
+        if self.store is not None and self.store.only:
+            raise Unsupported(NAME, "it does not read kept answers again", remedy="ask without --kept")
         return _frames.joined(asyncio.run(self._all(request)))
 
     def health(self) -> str:

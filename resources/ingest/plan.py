@@ -121,6 +121,9 @@ def requests(
             if _begins_late(symbol, have, request.first, instruments):
                 spans.insert(0, (request.first, min(have.first - timedelta(days=1), last)))
         end_of_listing = final.get(symbol, date.max)
+        if have is not None and have.last > end_of_listing:
+            # Its own bars say that the listing went on: what told the end was out of date.
+            end_of_listing = date.max
         planned.extend(
             Request((symbol,), start, end, request.timeframe)
             for start, end in spans

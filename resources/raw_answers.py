@@ -108,6 +108,9 @@ class RawAnswers:
         Options of the object store.
     now : callable, optional
         Clock.
+    only : bool
+        Whether kept answers stand for all new ones, whatever their age, so that their parsers run again and
+        nobody is asked.
     """
 
     def __init__(
@@ -115,7 +118,10 @@ class RawAnswers:
         uri: str,
         storage_options: dict[str, str] | None = None,
         now: Callable[[], datetime] = _now,
+        *,
+        only: bool = False,
     ) -> None:
+        self.only = only
         self._files = arrow_fs.PyFileSystem(DeltaStorageHandler(uri, storage_options))
         self._now = now
 
@@ -158,6 +164,10 @@ class RawAnswers:
             Older answers do not count, whatever their validity.
         """
         files = self._list(_folder(request), recursive=False)
+        if self.only:
+            # What could not be used may have been the parser's fault.
+            every = [path for path in files if path.endswith(SUFFIX)]
+            return self._read(max(every)) if every else None
         usable = [path for path in files if path.endswith(SUFFIX) and path + UNUSABLE not in files]
         if not usable:
             return None
@@ -211,9 +221,9 @@ class RawAnswers:
         }
 
 
-def raw_answers(lake: HasLocation) -> RawAnswers:
-    """Store of the raw answers of a lake."""
-    return RawAnswers(lake.uri, lake.storage_options)
+def raw_answers(lake: HasLocation, *, only: bool = False) -> RawAnswers:
+    """Store of the raw answers of a lake; ``only``: they stand for all new ones."""
+    return RawAnswers(lake.uri, lake.storage_options, only=only)
 
 
 def local_raw_answers(folder: Path) -> RawAnswers:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from trading.configuration import AssetClass, Model
+from trading.liquidity import LiquidityConfig
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
@@ -160,6 +161,8 @@ class RiskConfig(Model):
         At most so many positions correlated above the limit with a new one over the window.
     regime : bool
         Scale size and positions by the benchmark's regime (needs ``benchmark``).
+    liquidity : LiquidityConfig
+        Limits of the order book that an entry would meet, where the lake has snapshots of it.
     """
 
     max_daily_loss: float = Field(default=0.03, gt=0, le=1)
@@ -171,6 +174,7 @@ class RiskConfig(Model):
     correlation_limit: float = Field(default=0.7, ge=-1, le=1)
     correlation_window: int = Field(default=60, ge=5)
     regime: bool = True
+    liquidity: LiquidityConfig = LiquidityConfig()
 
 
 class SlippageConfig(Model):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from trading.day import Day, Decisions, Regime, decide
 from trading.journal import Journal
 from trading.ledger import Booking, amend, to_cents
+from trading.liquidity import Book
 from trading.matching import FillSource, Market, MatchResult, split_order
 from trading.orders import Bar, Execution
 from trading.rules import Policy
@@ -25,11 +26,15 @@ from trading.window import Action, PriceWindow, SessionTimes
 
 
 class Inputs(NamedTuple):
-    """Research of the window, by session; candidates also by strategy, best first."""
+    """Research of the window, by session; candidates also by strategy, best first.
+
+    ``order_books`` are the fresh snapshots at each close by symbol.
+    """
 
     signals: Mapping[date, Sequence[Signal]]
     candidates: Mapping[date, Mapping[str, Sequence[Candidate]]]
     regimes: Mapping[date, Regime]
+    order_books: Mapping[date, Mapping[str, Book]] = {}
 
 
 def simulate(
@@ -153,6 +158,7 @@ class _Walk:
             candidates=self.inputs.candidates.get(times.session, {}),
             regime=self.inputs.regimes.get(times.session),
             opening_equity=opening / 100,
+            order_books=self.inputs.order_books.get(times.session, {}),
         )
         self._place(decide(state, day, self.policy), times)
         state.session = times.session

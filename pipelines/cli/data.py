@@ -55,6 +55,10 @@ def fetch(
     source: Source = None,
     refetch: Refetch = False,
     repair: Repair = False,
+    kept: Annotated[
+        bool,
+        typer.Option("--kept", help="Read the answers kept from the same request again; ask nobody."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fetch bars, splits and dividends of symbols into the lake: what it does not have, and what has changed.
@@ -63,7 +67,9 @@ def fetch(
     when the command is interrupted; the next one goes on from there. Exit code 1 when some symbol could not
     be written.
     """
-    _update(symbols, None, first, last, timeframe, asset_class, source, refetch, repair, as_json)
+    _update(
+        symbols, None, first, last, timeframe, asset_class, source, refetch or kept, repair, as_json, kept
+    )
 
 
 @app.command()
@@ -129,12 +135,18 @@ def ask(
 @app.command()
 def sources(
     name: Annotated[str | None, typer.Argument(help="Provider whose settings are shown.")] = None,
+    health: Annotated[
+        bool, typer.Option("--health", help="Look whether every provider answers, not only those in use.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the providers, what they serve, and whether their key is set; with a name: its settings."""
+    """List the providers, what they serve, whether their key is set, and whether those in use answer.
+
+    With a name: its settings.
+    """
     from pipelines.cli.output import print_json, print_table
 
-    header, listed = (_SOURCES, _sources()) if name is None else (_SETTINGS, _settings(name))
+    header, listed = (_SOURCES, _sources(everywhere=health)) if name is None else (_SETTINGS, _settings(name))
     if as_json:
         print_json([dict(zip(header, row, strict=True)) for row in listed])
     elif listed:
@@ -143,7 +155,16 @@ def sources(
         typer.echo(f"{name} has no settings")
 
 
-_SOURCES = ("provider", "in use", "asset classes", "timeframes", "actions", "chains", "key")
+_SOURCES = ("provider", "in use", "asset classes", "timeframes", "actions", "besides", "key", "health")
+_BESIDES = {
+    "chain": "chains",
+    "rates": "rates",
+    "volatility": "rates",
+    "depth": "depth",
+    "constituents": "members",
+    "market_caps": "caps",
+}
+"""What a provider serves besides bars, by the method that asks for it."""
 _SETTINGS = ("setting", "value", "default", "allowed")
 
 
@@ -197,6 +218,7 @@ def _update(
     refetch: bool,
     repair: bool,
     as_json: bool,
+    kept: bool = False,
 ) -> None:
     """Bring the lake up to date, with a progress bar, and tell what was done."""
     from assets.market_data import update_market
@@ -219,6 +241,7 @@ def _update(
             source=source or "",
             refetch=refetch,
             repair=repair,
+            kept=kept,
             tell=lambda symbol: advance(1, f"fetching {wanted} symbols: {symbol}"),
         )
     _print_update(update, as_json)
@@ -278,17 +301,24 @@ def _print_update(update: MarketUpdate, as_json: bool) -> None:
     print_json({**counts, "problems": update.problems(), "versions": versions})
 
 
-def _sources() -> list[tuple[Any, ...]]:
+def _sources(*, everywhere: bool) -> list[tuple[Any, ...]]:
+    from resources.providers.health import healths
     from resources.providers.registry import available
 
-    used = context.desk().data.providers_in_use()
+    desk = context.desk()
+    used = desk.data.providers_in_use()
+    known = sorted(available().items())
+    looked_at = [name for name, _ in known if everywhere or name in used]
+    told = healths({name: desk.settings(name) for name in looked_at}, looked_at)
     rows = []
-    for name, found in sorted(available().items()):
+    for name, found in known:
         serves = found.capabilities
         key = serves.needs_key
         state = "" if key is None else f"{key} {'is set' if os.environ.get(key) else 'is not set'}"
         classes, timeframes = " ".join(serves.asset_classes), " ".join(serves.timeframes)
-        rows.append((name, name in used, classes, timeframes, serves.corporate_actions, serves.chains, state))
+        besides = " ".join(dict.fromkeys(what for method, what in _BESIDES.items() if hasattr(found, method)))
+        reach = (classes, timeframes, serves.corporate_actions, besides)
+        rows.append((name, name in used, *reach, state, told.get(name, "")))
     return rows
 
 

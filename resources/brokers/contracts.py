@@ -56,6 +56,12 @@ def contract_of(instrument: Instrument) -> Contract:
     return Stock(ticker, "SMART", currency, primaryExchange=primary)
 
 
+def exchange_of(contract: Contract) -> str:
+    """ISO 10383 code of a contract's exchange; XXXX where it is not known."""
+    by_name = {name: code for code, name in _EXCHANGES.items()}
+    return by_name.get(contract.primaryExchange or contract.exchange, "XXXX")
+
+
 def _option(instrument: Instrument) -> Contract:
     match = _OCC.fullmatch(instrument.symbol.strip())
     if match is None:

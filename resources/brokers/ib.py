@@ -393,11 +393,19 @@ class IBBroker:
 
     # ------------------------------------------------------------------------------------------ the data
 
-    async def historical_bars(self, symbol: str, end: datetime, duration: str, bar_size: str) -> pl.DataFrame:
+    async def contract(self, symbol: str) -> Contract | None:
+        """Contract of a symbol; None where the broker knows none, or several."""
+        await self._know(symbol)
+        return self._contracts.get(symbol)
+
+    async def historical_bars(
+        self, symbol: str, end: datetime, duration: str, bar_size: str, shown: str = ""
+    ) -> pl.DataFrame:
         """Bars of the past, within the gateway's limits; what was asked for just now is not asked again."""
         what = f"bars of {symbol}"
         contract = await self._known(symbol)
-        asked = (symbol, end.isoformat(), duration, bar_size)
+        shown = shown or _SHOWN.get(contract.secType, "TRADES")
+        asked = (symbol, shown, end.isoformat(), duration, bar_size)
         at, bars = self._bars.get(asked, (-IDENTICAL, pl.DataFrame()))
         if self._seconds() - at < IDENTICAL:
             return bars
@@ -410,7 +418,7 @@ class IBBroker:
         told = await self._ask(
             what,
             lambda ib: ib.reqHistoricalDataAsync(
-                contract, end, duration, bar_size, _SHOWN.get(contract.secType, "TRADES"), useRTH=True,
+                contract, end, duration, bar_size, shown, useRTH=True,
                 formatDate=2, timeout=0,
             ),
         )  # fmt: skip

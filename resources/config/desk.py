@@ -147,8 +147,12 @@ class DeskConfig(Model):
     logging: LoggingConfig = LoggingConfig()
 
     def settings(self, provider: str) -> dict[str, Any]:
-        """Settings of one provider."""
-        return dict(self.providers.get(provider, {}))
+        """Settings of one provider; the broker's data comes from where its orders go to."""
+        own = dict(self.providers.get(provider, {}))
+        if provider == "ib":
+            usual = {"host": self.broker.host, "port": self.broker.port, "account": self.broker.account}
+            return usual | own
+        return own
 
     def shown(self) -> dict[str, Any]:
         """Configuration for a person's eyes: secrets are masked."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar
 
-from resources.http import HttpSettings
+from resources.http import HttpSettings, reached
 from resources.providers import _frames
-from resources.providers.base import Answer, Capabilities, Request, require_timeframe
+from resources.providers.base import Answer, Capabilities, Request, Unsupported, require_timeframe
 from resources.raw_answers import RawAnswers, RawRequest
 
 S = TypeVar("S", bound=HttpSettings)
@@ -19,6 +19,8 @@ class PackagedProvider(ABC, Generic[S]):
     name: ClassVar[str]
     Settings: ClassVar[type[Any]]
     capabilities: ClassVar[Capabilities]
+    package: ClassVar[tuple[str, str, str]]
+    """Its module, its name on the package index, and the extra that brings it."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
@@ -28,6 +30,11 @@ class PackagedProvider(ABC, Generic[S]):
         """Keep every answer in a store from now on; None ends it."""
         self.store = store
 
+    def health(self) -> str:
+        """Whether the package is there and the address answers."""
+        _frames.optional(self.package[0], self.name, *self.package[1:])
+        return reached(self.settings.base_url)
+
     def symbols(self) -> list[str]:
         """Empty: such a service has no list of what it serves."""
         return []
@@ -35,6 +42,10 @@ class PackagedProvider(ABC, Generic[S]):
     def fetch(self, request: Request) -> Answer:
         """Bars, corporate actions and instruments; see :class:`resources.providers.base.Provider`."""
         require_timeframe(self, request)
+        if self.store is not None and self.store.only:
+            raise Unsupported(
+                self.name, "its package cannot read kept answers again", remedy="ask without --kept"
+            )
         return _frames.joined([self.one(symbol, request) for symbol in request.symbols])
 
     @abstractmethod

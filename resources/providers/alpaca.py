@@ -67,6 +67,7 @@ class Alpaca(PackagedProvider[AlpacaSettings]):
         corporate_actions=True,
         needs_key=ID.variable,
     )
+    package = ("alpaca", "alpaca-py", "alpaca")
     pace = (Pace(200, 60.0),)
 
     def one(self, symbol: str, request: Request) -> Answer:

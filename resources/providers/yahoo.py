@@ -84,6 +84,7 @@ class Yahoo(PackagedProvider[YahooSettings]):
         timeframes=tuple(STEPS),
         corporate_actions=True,
     )
+    package = ("yfinance", "yfinance", "yahoo")
     pace = (Pace(2, 1.0),)
 
     def one(self, symbol: str, request: Request) -> Answer:

@@ -322,6 +322,13 @@ def test_a_delisted_symbol_is_not_missed(lake):
     assert (result.new, result.failed) == (1, {})
 
 
+def test_a_listing_that_ends_before_its_own_bars_is_not_believed(lake):
+    source = Source("A")
+    source.listed["A"] = (FIRST, DAYS[50])
+    run(lake, source, DAYS[99])
+    assert run(lake, source, DAYS[100]).new == 1
+
+
 def test_a_symbol_nobody_describes_gets_a_plain_instrument(lake):
     run(lake, Source("A", described=False), DAYS[99])
     row = table(lake, "instruments").row(0, named=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from trading.gates import Account, Entry, Verdict, verdicts_json
+from trading.liquidity import Book, check_liquidity
 from trading.orders import Order, Side, order_ref
 from trading.rules import Policy
 from trading.signals import Candidate, Signal
@@ -41,6 +42,8 @@ class Day:
         Strategy to its candidates of the session, best first.
     opening_equity : float
         Equity at the close of the session before.
+    order_books : mapping
+        Symbol to the newest fresh snapshot of its order book; empty in a book that does not look at them.
     """
 
     times: SessionTimes
@@ -50,6 +53,7 @@ class Day:
     candidates: Mapping[str, Sequence[Candidate]]
     regime: Regime | None
     opening_equity: float
+    order_books: Mapping[str, Book] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -176,6 +180,22 @@ def entry_of(
     value = quantity * price * desk.unit_value(symbol)
     costs = estimate(desk, symbol, instrument, side, quantity)
     return Entry(symbol, instrument.sector, quantity, value, costs + (value if side == "BUY" else 0.0))
+
+
+def liquidity_verdicts(desk: Desk, symbol: str, side: Side, quantity: float) -> list[Verdict]:
+    """Gate 9: what the order would meet in the order book; no verdict where the book is not looked at.
+
+    Sizes in the order book are those of the market: a quantity in units of an adjusted book is brought there.
+    """
+    market = quantity * desk.day.prices.scale(desk.day.index, symbol)
+    found = check_liquidity(
+        desk.policy.book.risk.liquidity,
+        desk.day.order_books.get(symbol),
+        side,
+        market,
+        desk.instrument(symbol).multiplier,
+    )
+    return [Verdict(*finding) for finding in found]
 
 
 def estimate(desk: Desk, symbol: str, instrument: Instrument, side: Side, quantity: float) -> float:

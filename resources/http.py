@@ -112,6 +112,9 @@ class _Gate(NamedTuple):
     patience: float
 
 
+_MAKING = threading.Lock()
+
+
 @lru_cache(maxsize=64)
 def _gate(base_url: str, pace: tuple[Pace, ...], at_once: int) -> _Gate:
     """The gate that all clients of a service share within the process."""
@@ -336,7 +339,8 @@ def paced(asked: Asked, base_url: str, pace: tuple[Pace, ...], at_once: int) -> 
     RateLimited
         When there is no turn within twice the longest window of the pace.
     """
-    gate = _gate(base_url, pace, at_once)
+    with _MAKING:  # two first requests at a time would each get a gate of their own
+        gate = _gate(base_url, pace, at_once)
     if gate.limiter is not None and not gate.limiter.try_acquire(asked.provider, timeout=gate.patience):
         raise RateLimited(asked.provider, "its pace is used up", symbol=asked.symbol, remedy=LATER)
     with gate.slots:

@@ -346,7 +346,25 @@ def test_a_signal_without_an_order_and_one_that_became_one() -> None:
 class Page(HTMLParser):
     """Reads a page strictly: every tag closed where it was opened, every row as wide as its head."""
 
-    VOID = frozenset("meta br hr img link input col path line rect circle polyline polygon use stop".split())
+    VOID = frozenset(
+        [
+            "meta",
+            "br",
+            "hr",
+            "img",
+            "link",
+            "input",
+            "col",
+            "path",
+            "line",
+            "rect",
+            "circle",
+            "polyline",
+            "polygon",
+            "use",
+            "stop",
+        ]
+    )
 
     def __init__(self, page: str) -> None:
         super().__init__()

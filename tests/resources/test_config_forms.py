@@ -16,6 +16,7 @@ from resources.config import ConfigError, load_book, load_desk
 from resources.config.books import default_name, find_book, shown
 from resources.config.substitution import substitute
 from trading.book import BookConfig, config_hash, resolved
+from trading.strategies.momentum.parameters import MomentumParameters
 
 from .test_config_every_key import BOOK, NEEDED, REQUIRED, Row, as_toml, inside, own, placed, table
 

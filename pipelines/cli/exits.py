@@ -59,6 +59,7 @@ _CODES = {
     "CalendarError": Exit.INPUT,
     "ConfigError": Exit.INPUT,
     "ContractError": Exit.INPUT,
+    "OpenSessionError": Exit.INPUT,
     "QueryError": Exit.INPUT,
     "ScopeError": Exit.INPUT,
     "StrategyError": Exit.INPUT,

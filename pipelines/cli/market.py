@@ -13,6 +13,8 @@ from pipelines.cli.exits import Exit, InputError, MissingError
 from pipelines.cli.forms import AsJson, Form, Rows, print_frame_as
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from assets.observations import ObservationUpdate, Observing
 
 app = typer.Typer()
@@ -121,12 +123,8 @@ def actions(
     from trading.corporate_actions import standing
 
     if record is not None:
-        try:
-            told = pl.read_csv(record, try_parse_dates=True)
-            update = record_actions(_observing(), told, reason=reason)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise InputError(f"{record}: {str(error).splitlines()[0]}") from None
-        _tell(update, as_json)
+        told = _actions_in(record)
+        _tell(record_actions(_observing(), told, reason=reason), as_json)
         return
     where = pl.col("symbol").is_in(symbols) if symbols else None
     told = read(context.lake(), CorporateActions, where=where).collect()
@@ -135,6 +133,53 @@ def actions(
     shown = versions if history else standing(versions)
     order = ("symbol", "ex_date", "action", "known_at")
     print_frame_as(shown.sort(order), Form.JSON if as_json else Form.TABLE, rows)
+
+
+def _actions_in(file: Path) -> pl.DataFrame:
+    """Rows of a file of corporate actions.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or a column or a value is none of a corporate action's; named with its line.
+    """
+    import polars as pl
+
+    from delta.contracts import CorporateActions
+    from resources.config.problems import suggestion
+
+    schema = CorporateActions.schema()
+    try:
+        told = pl.read_csv(file, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{file}: {str(error).splitlines()[0]}") from None
+    if missing := [name for name in ("symbol", "ex_date", "action") if name not in told.columns]:
+        raise InputError(f"{file}: no column {missing[0]}; the first line names the columns")
+    for name in told.columns:
+        if name not in schema:
+            raise InputError(f"{file}: column {name!r} is unknown{suggestion(name, schema.names())}")
+    read = told.select(_read(name, dtype) for name, dtype in schema.items() if name in told.columns)
+    for name in read.columns:
+        unread = told[name].is_not_null() & read[name].is_null()
+        if unread.any():
+            at = unread.arg_max() or 0
+            kind = {pl.Date: "date; write it like 2020-01-31", pl.Float64: "number"}.get(
+                type(schema[name]), "truth; write true or false"
+            )
+            raise InputError(f"{file} line {at + 2}: {name} {told[name][at]!r} is no {kind}")
+    return read
+
+
+def _read(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Column of text as its type; null where that is not possible."""
+    import polars as pl
+
+    text = pl.col(name).str.strip_chars()
+    if dtype == pl.Date:
+        return text.str.to_date("%Y-%m-%d", strict=False)
+    if dtype == pl.Boolean:
+        return text.str.to_lowercase().replace_strict({"true": True, "false": False}, default=None)
+    return text.cast(dtype, strict=False)
 
 
 @app.command()

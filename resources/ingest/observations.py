@@ -115,11 +115,15 @@ def _judged(
     return judged.filter(pl.col("rule").is_null()).drop("rule"), _findings(table, bad)
 
 
+_DAYS = ("session", "observed", "ex_date", "valid_from")
+"""Columns that say which day a row is of, the first one that a table has."""
+
+
 def _findings(table: type[Table], bad: pl.DataFrame) -> pl.DataFrame:
     if bad.is_empty():
         return FINDINGS.to_frame()
     columns = [name for name in table.schema().names() if name != "known_at"]
-    day = "session" if "session" in columns else "observed"
+    day = next(column for column in _DAYS if column in columns)
     name = "symbol" if "symbol" in columns else "series"
     named = bad.with_columns(symbol=pl.col(name), reason=pl.lit("the row breaks the contract of its table"))
     return rejected(named, table.name, columns, day)

@@ -38,6 +38,10 @@ class IngestError(RuntimeError):
     """Nothing could be ingested: what, where and what to do in one line."""
 
 
+class OpenSessionError(IngestError):
+    """A session was asked for that has not closed yet."""
+
+
 @dataclass(frozen=True)
 class Known:
     """What the lake knows of a symbol's bars of one timeframe."""
@@ -81,14 +85,14 @@ def refuse_open_sessions(request: Request, chosen: Mapping[str, str], now: datet
 
     Raises
     ------
-    IngestError
+    OpenSessionError
         When the last session asked for has closed on none of the calendars.
     """
     found = {name: last_closed(name, request.last, now) for name in sorted(set(chosen.values()))}
     if not any(closed for _, closed in found.values()):
         name, (session, _) = next(iter(found.items()))
         unclosed = previous_session(name, request.last + timedelta(days=1))
-        raise IngestError(
+        raise OpenSessionError(
             f"session {unclosed} of {name} closes at {session_close(name, unclosed):%Y-%m-%d %H:%M} UTC "
             f"and it is {now:%Y-%m-%d %H:%M}; ask up to {session}"
         )

@@ -346,7 +346,10 @@ class Broker:
         at: datetime,
     ) -> Values:
         identity = fills.execution_id(number, part)
-        return fills.execution(ticket, identity, instrument.contract(), side, quantity, price, at)
+        contract = instrument.contract()
+        if instrument.symbol == ticket.symbol:
+            contract["exchange"] = ticket.contract["exchange"]
+        return fills.execution(ticket, identity, contract, side, quantity, price, at)
 
     def _keep(self, record: Values) -> None:
         self.executions.append(record)

@@ -268,6 +268,25 @@ def test_a_change_that_is_refused_leaves_the_order_as_it_was(
     assert client.fills(number) == [(10, 89)]
 
 
+@pytest.mark.parametrize(
+    ("fields", "fills"),
+    [
+        ({"allOrNone": True}, [(10, 98)]),
+        ({"minQty": 5}, [(6, 99), (4, 98)]),
+        ({"minQty": 50}, [(10, 98)]),
+        ({}, [(4, 99), (6, 99)]),
+    ],
+)
+def test_an_order_that_may_not_trade_in_small_parts_waits_for_enough(
+    floor: Floor, fields: dict[str, Any], fills: list[tuple[float, float]]
+) -> None:
+    client = floor.client()
+    number = client.place(floor.symbol, orderType="LMT", lmtPrice=99.0, **fields)
+    for price, size in ((99.0, 4), (99.0, 6), (98.0, 100)):
+        floor.price(price, size=size)
+    assert client.fills(number) == fills
+
+
 def test_market_to_limit_rests_at_the_price_of_its_first_fill(floor: Floor) -> None:
     client = floor.client()
     number = client.place(

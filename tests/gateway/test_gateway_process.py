@@ -209,6 +209,7 @@ def test_a_torn_last_line_is_forgiven_and_damage_before_it_is_not(tmp_path):
     journal = Journal(path)
     for number in range(3):
         journal.append("n", {"number": number})
+        journal.commit()
     journal.close()
     content = path.read_bytes()
     for cut in range(len(content) - 1, content[:-1].rindex(b"\n"), -1):
@@ -232,5 +233,5 @@ def test_the_journal_is_json_lines_with_a_checksum(tmp_path):
     assert path.read_bytes() == b"", "nothing is written before the commit"
     journal.commit()
     [line] = path.read_text().splitlines()
-    assert json.loads(line.partition(" ")[2]) == {"kind": "kind", "value": 1.5}
+    assert json.loads(line.partition(" ")[2]) == [{"kind": "kind", "value": 1.5}]
     journal.close()

@@ -111,7 +111,13 @@ def asked_strategies(book: BookConfig, history: History, window: Window) -> Rese
 
 
 def _labelled(strategy: str, found: Research) -> Research:
-    return Research(*(rows.select(pl.lit(strategy).alias("strategy"), pl.all()) for rows in found))
+    """Rows in the columns and types of their schemas, after the name of the strategy."""
+    label = pl.lit(strategy).alias("strategy")
+    signals, candidates = (
+        rows.select(label, *(pl.col(name).cast(dtype) for name, dtype in schema.items()))
+        for rows, schema in ((found.signals, SIGNALS), (found.candidates, CANDIDATES))
+    )
+    return Research(signals, candidates)
 
 
 def strategies(book: BookConfig) -> dict[str, Strategy]:

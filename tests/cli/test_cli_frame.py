@@ -74,6 +74,7 @@ IMPORTS = [
     (("query", "select 1"), LAKE),
     (("history",), LAKE),
     (("history", "orders"), LAKE),
+    (("orders",), LAKE),
 ]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from .conftest import PROGRAM, Desk
+from .test_cli_frame import HEAVY, LAKE, imported
 
 BOOK = """
 start = 2011-01-03
@@ -123,6 +124,46 @@ def test_scan_shows_candidates_and_signals(desk: Desk, lake: str, book: str) -> 
     assert {row["symbol"] for row in found["signals"] if row["strategy"] == "turtle"} <= {"IBM"}
     text = desk("scan", book, "--date", "2011-01-18", DESK_LAKE=lake)
     assert text.stdout.startswith(f"book, close of 2011-01-18: {len(found['candidates'])} candidates, ")
+
+
+OUTSIDE = """
+start = 2011-01-03
+benchmark = "IBM"
+[universe]
+symbols = ["AAPL"]
+[strategies.momentum]
+params.scanner.momentum_threshold = 50
+params.scanner.min_trend_strength = 40
+[strategies.resting]
+key = "momentum"
+enabled = false
+"""
+
+
+def test_scan_shows_what_a_run_would_find_not_the_benchmark(desk: Desk, lake: str, tmp_path: Path) -> None:
+    """IBM is read for the regime alone: no run would trade it, though its rules hold on this session."""
+    (tmp_path / "outside.toml").write_text(OUTSIDE, encoding="utf-8")
+    found = answer(desk("scan", "outside.toml", "--date", "2011-01-18", "--json", DESK_LAKE=lake))
+    assert {row["symbol"] for row in found["candidates"]} == {"AAPL"}
+    assert {row["symbol"] for row in found["signals"]} <= {"AAPL"}
+    assert {row["strategy"] for row in found["candidates"]} == {"momentum"}
+
+
+def test_what_scan_imports(lake: str, book: str, tmp_path: Path) -> None:
+    """Of TA-Lib and the calendars no pandas, and nothing that runs or draws."""
+    found = imported(tmp_path, "--lake", lake, "scan", book, "--date", "2011-01-18")
+    assert found & HEAVY <= {*LAKE, "numpy", "talib"}
+
+
+def test_scan_of_a_book_whose_strategies_rest_finds_nothing(desk: Desk, lake: str, tmp_path: Path) -> None:
+    (tmp_path / "resting.toml").write_text(
+        BOOK.replace("[strategies.turtle]", "[strategies.turtle]\nenabled = false").replace(
+            "params.scanner.min_trend", "enabled = false\nparams.scanner.min_trend"
+        ),
+        encoding="utf-8",
+    )
+    found = answer(desk("scan", "resting.toml", "--date", "2011-01-18", "--json", DESK_LAKE=lake))
+    assert (found["candidates"], found["signals"]) == ([], [])
 
 
 def test_analyze_tells_every_condition_and_draws(desk: Desk, lake: str) -> None:

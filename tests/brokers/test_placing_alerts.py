@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from assets.alerts import raise_alerts
 from delta.contracts import Alerts, Deliveries
 from resources.brokers.base import ConnectionFailedError
 from resources.brokers.lake_journal import LakeJournal
@@ -17,7 +19,7 @@ from tests.resources.test_notifications import Inbox, inbox
 from .conftest import Gateway
 from .test_placing_safety import resting
 from .test_settling import become_unresolved
-from .world import NOW, PACE, World, entry, make_world
+from .world import NOW, PACE, SESSION, World, entry, make_world
 
 
 def told_to(world: World, *servers: Inbox, **notifications: object) -> World:
@@ -116,3 +118,20 @@ def test_a_broker_out_of_reach_is_told_once_a_session(tmp_path: Path) -> None:
                 told.place(patience=0.05, pace=replace(PACE, connect=0.2))
         [text] = messages(server)
     assert text.startswith("[error] orders were not placed: ")
+
+
+def test_the_daily_alerts_leave_those_of_placing_and_tell_none_twice(world: World) -> None:
+    world.approve(resting("D1"))
+    journal = LakeJournal(world.lake, "paper", "run", "0", lambda: NOW)
+    assert [intent.session for intent in journal.intents()] == [SESSION]
+    journal.alarm("", "frozen: something", "error")
+    raised = world.read(Alerts)
+    with inbox() as server:
+        told = told_to(world, server)
+        told.place()
+        for minutes in (0, 60):
+            raise_alerts(told.lake, told.desk, told.book, SESSION, "daily", NOW + timedelta(minutes=minutes))
+        assert sum("frozen: something" in text for text in messages(server)) == 1
+        assert len(messages(server)) == len(set(messages(server)))
+    kept = world.read(Alerts).filter(pl.col("subject") == "placing")
+    assert kept.equals(raised)

@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 import delta
+from assets.explain import explain
 from assets.replay import replay
 from assets.research import research
 from assets.validation import gateway_settings
@@ -136,6 +137,14 @@ def test_a_bust_and_a_correction_are_booked_the_session_after(evenings: Evenings
         kept = evenings.rows(table).filter(pl.col("session") <= second)
         assert kept.equals(before), f"{table.name} of earlier sessions is as it was"
     assert replay(evenings.lake, evenings.book.name, third).identical
+    story = explain(evenings.lake, gone["orderRef"])
+    assert [(row["revision"], row["report"]) for row in story.executions][:2] == [
+        (1, "execution"), (1, "commission"),
+    ]  # fmt: skip
+    assert [(row["purpose"], row["quantity"]) for row in story.fills] == [
+        ("entry", gone["shares"]), ("bust", gone["shares"]),
+    ]  # fmt: skip
+    assert [row["message"][:26] for row in story.alerts] == ["the broker has taken back "]
 
     fourth = evenings.pass_session()
     evenings.agrees(fourth)

@@ -19,7 +19,7 @@ from datetime import datetime
 from trading.placement.desk import Desk, Ledger, PlacingPolicy, send
 from trading.placement.doubting import protected, resolve
 from trading.placement.executions import Report, unrecorded
-from trading.placement.intents import DUST, Intent, Standing, units
+from trading.placement.intents import DUST, Intent, Standing, has_parent, units
 from trading.placement.observing import in_doubt, observe
 from trading.placement.requesting import cancel, modify
 from trading.placement.steps import Alarm, Book, Note, Reserve, Step, Wait
@@ -152,7 +152,7 @@ def _place(  # noqa: PLR0911 - a list of cases
     known = {one.order_ref: number for one in unit if (number := desk.of(one.order_ref).order_id) is not None}
     return [
         Reserve(tuple(ids.items())),
-        send(new, known, alone=alone, held=parent in new),
+        send(new, known, alone=alone, held=parent in new and has_parent(unit)),
     ]
 
 

@@ -373,6 +373,28 @@ def test_a_market_entry_that_was_never_let_go_is_taken_back() -> None:
     assert not any(isinstance(step, Send) for step in steps)
 
 
+def test_a_group_without_a_parent_is_reserved_together_and_each_of_it_works_at_once() -> None:
+    group = [replace(STOP, parent_ref=None), replace(TARGET, parent_ref=None)]
+    reserve, sent_ = decide(group)
+    assert reserve == Reserve((("S", 5), ("T", 6)))
+    assert isinstance(sent_, Send)
+    assert [(part.parent_id, part.transmit) for part in sent_.parts] == [(None, True), (None, True)]
+    later = replace(group[0], order_ref="S2", session=STOP.session + timedelta(days=1), order_type="market")
+    assert kinds(decide([*group, later], sent("S", "T"), seen_both())) == [
+        "Note", "Note", "Reserve", "Send",
+    ]  # fmt: skip
+
+
+def seen_both() -> View:
+    return view(
+        open=(
+            at_broker("S", 901, side="SELL", stop_price=92.0),
+            at_broker("T", 902, side="SELL", limit_price=115.0),
+        ),
+        next_id=7,
+    )
+
+
 # ------------------------------------------------------------------------------------------ cancel and modify
 
 STANDING = {

@@ -37,6 +37,20 @@ class RefusedRequestError(BrokerError):
     """The broker has answered a question with a refusal; the connection is as it was."""
 
 
+class LimitedError(RefusedRequestError):
+    """A question that the broker's limits do not allow yet; it was not sent.
+
+    Parameters
+    ----------
+    wait : float
+        Seconds until it may be sent.
+    """
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
 class Outgoing(NamedTuple):
     """One order as it leaves: what is intended, and its place in its unit."""
 

@@ -28,6 +28,7 @@ from resources.brokers.base import (
     ClientIdInUseError,
     ConnectionFailedError,
     Instruments,
+    LimitedError,
     NoViewError,
     Outgoing,
     Pace,
@@ -68,6 +69,8 @@ class IBBroker:
         Whether an account with real money may be traded.
     timezone : str
         Zone of the gateway: after its midnight it no longer tells executions and completed orders.
+    limits : HistoryLimits, optional
+        Requests for past data that the gateway has had already, from others in this process.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class IBBroker:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         seconds: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        limits: HistoryLimits | None = None,
     ) -> None:
         self.account = account
         self.codes: list[tuple[int, int, str]] = []
@@ -97,7 +101,7 @@ class IBBroker:
         self._seconds, self._sleep = seconds, sleep
         self._refusal: asyncio.Future[str] | None = None
         self._asked_from = 0
-        self._limits = HistoryLimits()
+        self._limits = limits or HistoryLimits()
         self._bars: dict[tuple[str, ...], tuple[float, pl.DataFrame]] = {}
         self._chains: dict[tuple[str, date], pl.DataFrame] = {}
         self._names = Names(instruments)
@@ -409,12 +413,17 @@ class IBBroker:
         at, bars = self._bars.get(asked, (-IDENTICAL, pl.DataFrame()))
         if self._seconds() - at < IDENTICAL:
             return bars
-        pause = self._limits.pause(symbol, self._seconds())
+        pause = self._limits.reserve(
+            " ".join(asked),
+            f"{symbol} {shown}",
+            2.0 if shown == "BID_ASK" else 1.0,
+            self._seconds(),
+            self._pace.history,
+        )
         if pause > self._pace.history:
-            raise RefusedRequestError(f"{what}: too many requests, the next one may be sent in {pause:.0f} s")
+            raise LimitedError(f"{what}: too many requests, the next one may be sent in {pause:.0f} s", pause)
         if pause:
             await self._sleep(pause)
-        self._limits.sent(symbol, self._seconds())
         told = await self._ask(
             what,
             lambda ib: ib.reqHistoricalDataAsync(

@@ -1,8 +1,8 @@
 """Interactive Brokers: bars of the past through TWS, IB Gateway or the simulated gateway.
 
-The service allows 60 requests in ten minutes (bid and ask count twice), fewer than six for one contract in
-two seconds, and the same request again only after 15 seconds; this module waits as long as that takes. Its
-error 162 stands for a broken limit as well as for a range without data, and never for an empty history.
+The service limits such requests (:mod:`resources.brokers.data_limits`); the connection waits as long as
+that takes. Error 162 stands for a broken limit as well as for a range without data, and never for an empty
+history.
 
 Prices of trades come adjusted for splits that happened since: ask for the past before a split only where
 another provider has told the split, and let ``--repair`` undo it.
@@ -11,22 +11,18 @@ another provider has told the split, and let ``--repair`` undo it.
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
-import threading
-import time
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import Field
 
-from resources.brokers.base import BrokerError, Instrument, NoViewError, Pace
+from resources.brokers.base import BrokerError, Instrument, LimitedError, Pace, RefusedRequestError
 from resources.brokers.contracts import exchange_of
+from resources.brokers.data_limits import WINDOW, HistoryLimits
 from resources.brokers.ib import IBBroker
 from resources.calendar import usual_calendar
 from resources.http import LOOK
@@ -59,13 +55,7 @@ SIZES = {
 """Name of a bar's length, and the days that one request may ask for."""
 SHOWN = {"fx": "MIDPOINT", "crypto": "AGGTRADES"}
 YEAR = 365
-REFUSED = 162
-
-WINDOW, IN_WINDOW = 600.0, 60.0
-BURST, IN_BURST = 2.0, 5
-IDENTICAL = 15.0
-MARGIN = 0.05
-"""Seconds that are waited beyond a limit: the service counts when a request arrives."""
+REFUSED = "162"
 
 
 class IbSettings(Settings):
@@ -92,62 +82,11 @@ class IbSettings(Settings):
     classes: dict[str, str] = Field(default_factory=dict)
 
 
-class Asked(NamedTuple):
-    """A request as the limits count it."""
-
-    at: float
-    identity: str
-    contract: str
-    weight: float
-
-
-def wait_for(past: Iterable[Asked], identity: str, contract: str, weight: float, now: float) -> float:
-    """Seconds until a request breaks no limit.
-
-    Parameters
-    ----------
-    past : iterable of Asked
-        Requests before it, oldest first.
-    now : float
-        Seconds of a clock that does not go back.
-    """
-    known = list(past)
-    frees = [now]
-    frees += [each.at + IDENTICAL for each in known if each.identity == identity]
-    same = [each.at for each in known if each.contract == contract]
-    if len(same) >= IN_BURST:
-        frees.append(same[-IN_BURST] + BURST)
-    used = 0.0
-    for each in reversed(known):
-        used += each.weight
-        if used + weight > IN_WINDOW:
-            frees.append(each.at + WINDOW)
-            break
-    ready = max(frees)
-    return ready - now + MARGIN if ready > now else 0.0
-
-
-@dataclass
-class _Pacer:
-    """Requests that one gateway has been asked by this process."""
-
-    past: deque[Asked] = field(default_factory=lambda: deque(maxlen=2 * int(IN_WINDOW)))
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def reserve(self, identity: str, contract: str, weight: float, longest: float) -> float:
-        """Seconds to wait before the request may be sent; longer than ``longest``: it is not counted."""
-        with self.lock:
-            now = time.monotonic()
-            wait = wait_for(self.past, identity, contract, weight, now)
-            if wait <= longest:
-                self.past.append(Asked(now + wait, identity, contract, weight))
-            return wait
-
-
 @lru_cache(maxsize=16)
-def _pacer(host: str, port: int) -> _Pacer:
+def _limits(host: str, port: int) -> HistoryLimits:
+    """What a gateway has been asked by this process, over all connections."""
     del host, port
-    return _Pacer()
+    return HistoryLimits()
 
 
 class Ib:
@@ -195,7 +134,8 @@ class Ib:
             client_id=chosen.client_id,
             account=chosen.account,
             live_allowed=True,  # nothing is traded
-            pace=Pace(connect=min(chosen.timeout, 10.0), request=chosen.timeout),
+            pace=Pace(connect=min(chosen.timeout, 10.0), request=chosen.timeout, history=chosen.longest_wait),
+            limits=_limits(chosen.host, chosen.port),
         )
         try:
             return [await self._one(broker, known[symbol], request) for symbol in request.symbols]
@@ -220,11 +160,10 @@ class Ib:
         parts = [await self._bars(broker, one, request, *span) for span in _spans(request)]
         rows = pl.concat(parts).unique("at", keep="last", maintain_order=True)
         if request.timeframe == "1d":
-            days = rows.with_columns(session=pl.col("at").str.slice(0, 10).str.to_date())
+            days = rows.with_columns(session=pl.col("at").dt.date())
             bars = _frames.daily(days, symbol, "1d", calendar, NAME)
         else:
-            starts = pl.col("at").str.to_datetime(time_unit="us", time_zone="UTC")
-            inside = _frames.regular(rows.with_columns(starts_at=starts), calendar)
+            inside = _frames.regular(rows.rename({"at": "starts_at"}), calendar)
             bars = _frames.intraday(inside, symbol, request.timeframe, calendar, NAME)
         listing = _frames.instrument(
             symbol,
@@ -248,10 +187,11 @@ class Ib:
         duration = f"{days} D" if days <= YEAR else f"{-(-days // YEAR)} Y"
         end = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
         asked = {"end": end.isoformat(), "duration": duration, "size": size, "shown": shown}
-        await self._wait(one.symbol, asked)
         await self._connect(broker, one.symbol)
         try:
             bars = await broker.historical_bars(one.symbol, end, duration, size, shown)
+        except LimitedError as error:
+            raise self._limited(one.symbol, error) from None
         except BrokerError as error:
             told = self._told(one.symbol, error)
             if isinstance(told, NoData):
@@ -259,37 +199,12 @@ class Ib:
             raise told from None
         if self.store is not None:
             address = f"tws://{self.settings.host}:{self.settings.port}/historical"
-            body = json.dumps(bars.to_dicts()).encode()
+            body = bars.write_json().encode()
             self.store.put(RawRequest(NAME, address, asked, one.symbol), body)
         return bars.select(pl.col(name).cast(dtype) for name, dtype in NOTHING.items()).with_columns(
             # Quotes have no volume: the broker says -1.
             pl.col("volume").clip(lower_bound=0.0)
         )
-
-    async def _wait(self, symbol: str, asked: dict[str, str]) -> None:
-        """Wait until the request breaks no limit.
-
-        Raises
-        ------
-        RateLimited
-            When that takes longer than the settings allow.
-        """
-        chosen = self.settings
-        contract = f"{symbol} {asked['shown']}"
-        identity = " ".join((symbol, *asked.values()))
-        pacer = _pacer(chosen.host, chosen.port)
-        weight = 2.0 if asked["shown"] == "BID_ASK" else 1.0
-        wait = pacer.reserve(identity, contract, weight, chosen.longest_wait)
-        if wait > chosen.longest_wait:
-            limited = RateLimited(
-                NAME,
-                f"its limits allow the next request in {wait:.0f} s",
-                symbol=symbol,
-                remedy="ask later or for less; providers.ib.longest_wait says how long to wait",
-            )
-            limited.retry_after = wait
-            raise limited
-        await asyncio.sleep(wait)
 
     async def _connect(self, broker: IBBroker, symbol: str) -> None:
         if broker.connected():
@@ -303,16 +218,26 @@ class Ib:
         remedy = "start the gateway and log in, or correct broker.host and broker.port"
         return Unreachable(NAME, str(error), symbol=symbol, remedy=remedy)
 
+    def _limited(self, symbol: str, error: LimitedError) -> RateLimited:
+        limited = RateLimited(
+            NAME,
+            f"its limits allow the next request in {error.wait:.0f} s",
+            symbol=symbol,
+            remedy="ask later or for less; providers.ib.longest_wait says how long to wait",
+        )
+        limited.retry_after = error.wait
+        return limited
+
     def _told(self, symbol: str, error: BrokerError) -> ProviderError:
         """What a refused request means: code 162 alone says nothing, its text does."""
-        code, text = getattr(error.__cause__, "code", 0), str(error)
-        if not isinstance(error, NoViewError) or code == 0:
+        text = str(error)
+        if not isinstance(error, RefusedRequestError):
             return self._unreachable(symbol, error)
-        if code == REFUSED and "pacing" in text.lower():
+        if REFUSED in text and "pacing" in text.lower():
             limited = RateLimited(NAME, text, symbol=symbol, remedy="wait ten minutes, or ask for less")
             limited.retry_after = WINDOW
             return limited
-        if code == REFUSED and "no data" in text.lower():
+        if REFUSED in text and "no data" in text.lower():
             return NoData(NAME, text, symbol=symbol, remedy="ask for another range")
         return ProviderError(NAME, text, symbol=symbol, remedy="check the market data permissions")
 
@@ -322,7 +247,7 @@ class Ib:
         return Instrument(symbol, symbol, kind, currency)
 
 
-NOTHING = pl.Schema({"at": pl.String(), **dict.fromkeys(_frames.PRICES, pl.Float64())})
+NOTHING = pl.Schema({"at": pl.Datetime("us", "UTC"), **dict.fromkeys(_frames.PRICES, pl.Float64())})
 
 
 def _spans(request: Request) -> Iterator[tuple[date, date]]:

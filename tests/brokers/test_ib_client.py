@@ -537,7 +537,7 @@ def test_a_pause_that_is_too_long_is_told_instead_of_waited(gateway: ThreadGatew
 
     async def work(broker: IBBroker) -> None:
         for number in range(60):
-            broker._limits.sent(f"S{number}", watch.now)
+            broker._limits.reserve(f"request {number}", f"S{number}", 1.0, watch.now)
         watch.now += 100.0
         with pytest.raises(RefusedRequestError, match="may be sent in 500 s"):
             await broker.historical_bars("AAPL", END, "1 W", "1 day")
@@ -554,8 +554,7 @@ def test_requests_that_keep_the_limits_break_none_at_the_gateway(moves: list[tup
     limits, session, now = HistoryLimits(), Session(), 0.0
     for number, (symbol, idle) in enumerate(moves):
         now += idle
-        now += limits.pause(symbol, now)
-        limits.sent(symbol, now)
+        now += limits.reserve(f"request {number}", symbol, 1.0, now)
         values = {
             "conId": 0,
             "symbol": symbol,

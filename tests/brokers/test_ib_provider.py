@@ -11,6 +11,8 @@ import pytest
 
 from delta import Provenance, create_lake, read
 from delta.contracts import Bars, Instruments
+from resources.brokers import data_limits
+from resources.brokers.data_limits import MARGIN, Asked, wait_for
 from resources.config import DeskConfig
 from resources.gateway.settings import Settings
 from resources.http import keep_answers
@@ -26,7 +28,7 @@ from resources.providers.base import (
     Unsupported,
 )
 from resources.providers.fallback import in_order
-from resources.providers.ib import Asked, Ib, IbSettings, wait_for
+from resources.providers.ib import Ib, IbSettings
 from resources.providers.registry import provider
 from resources.providers.sample import Sample
 from resources.raw_answers import raw_answers
@@ -66,7 +68,7 @@ def paced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(autouse=True)
 def fresh_limits() -> None:
-    ib._pacer.cache_clear()
+    ib._limits.cache_clear()
 
 
 def source(gateway: Gateway, **options: Any) -> Ib:
@@ -126,9 +128,9 @@ def test_a_gateway_that_is_not_there_is_unreachable_and_the_fallback_goes_on() -
 
 
 def test_a_broken_limit_is_no_empty_history(paced: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ib, "wait_for", lambda *_: 0.0)
+    monkeypatch.setattr(data_limits, "wait_for", lambda *_: 0.0)
     with pytest.raises(RateLimited, match="pacing violation"):
-        source(paced).fetch(Request(("AAPL", "AAPL"), DAYS[1], DAYS[-1]))
+        source(paced).fetch(Request(("AAPL",), DAYS[0], DAYS[0] + timedelta(days=6), "1m"))
 
 
 def test_a_wait_beyond_the_allowed_one_is_told_with_its_length(paced: Gateway) -> None:
@@ -161,7 +163,7 @@ def past(*at: float, identity: str = "x", contract: str = "c", weight: float = 1
 def test_the_limits_say_how_long_to_wait(
     known: list[Asked], asked: tuple[str, str, float], wait: float
 ) -> None:
-    assert wait_for(known, *asked, 100.0) == pytest.approx(wait + (ib.MARGIN if wait else 0.0))
+    assert wait_for(known, *asked, 100.0) == pytest.approx(wait + (MARGIN if wait else 0.0))
 
 
 def test_hours_end_with_the_half_day(paced: Gateway) -> None:

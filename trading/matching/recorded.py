@@ -65,13 +65,18 @@ class RecordedMarket:
         by_ref = {order.order_ref: order for order in orders}
         for amendment in self._amendments:
             _count(by_ref.get(amendment.execution.order_ref), amendment)
+        waited = {order.order_ref for order in orders if order.live}
         for execution in in_market_order(self._executions, orders, bars):
+            if execution.phase == "open":
+                waited |= {o.order_ref for o in orders if o.parent_ref == execution.order_ref}
             order = by_ref.get(execution.order_ref)
             if order is None:
                 day.executions.append(execution)
             else:
                 day.book(order, execution._replace(slippage=slippage(order, execution, bars(order.symbol))))
         for order in orders:
+            if order.order_ref in waited:
+                _pull_trigger(order, bars(order.symbol))
             if order.quantity > 0.0 and order.order_ref in self._ended:
                 day.finish(order, *self._ended[order.order_ref])
         working = [order for order in orders if order.quantity > 0.0]
@@ -82,6 +87,13 @@ class RecordedMarket:
     ) -> MatchResult:
         """End working orders by reference, and the children that wait for them."""
         return Market(self._costs).cancel(orders, order_refs, session, reason)
+
+
+def _pull_trigger(order: Order, bar: Bar | None) -> None:
+    """Let a stop that its bar has reached count as triggered, also where nothing was filled of it."""
+    reached = bar is not None and bar.volume > 0.0 and reaches(order, bar)
+    if reached and order.live and order.order_type in ("stop", "trailing_stop"):
+        order.triggered = True
 
 
 def _count(order: Order | None, amendment: Amendment) -> None:

@@ -6,7 +6,7 @@ import copy
 from datetime import date
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trading.book import CostConfig, CostsConfig
@@ -57,6 +57,14 @@ def bars(draw: st.DrawFn) -> Bar:
     days=st.lists(st.tuples(bars(), bars()), min_size=1, max_size=4),
     levels=st.tuples(prices, prices, prices, prices),
     quantity=st.integers(1, 40),
+)
+@example(  # a stop that is reached and finds no volume
+    days=[
+        (Bar(80.0, 80.0, 80.0, 80.0, 1.0), Bar(81.0, 81.0, 81.0, 81.0, 2.0)),
+        (Bar(80.0, 80.0, 80.0, 80.0, 1.0), Bar(80.0, 80.0, 80.0, 80.0, 1.0)),
+    ],
+    levels=(80.0, 80.0, 80.0, 82.0),
+    quantity=1,
 )
 def test_orders_end_alike_when_the_broker_did_what_the_market_does(
     days: list[tuple[Bar, Bar]], levels: tuple[float, float, float, float], quantity: int

@@ -627,7 +627,7 @@ def test_greeks_that_are_none_are_refused(gateway: ThreadGateway) -> None:
     run(gateway, work)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     levels=st.lists(st.floats(0.001, 0.999), min_size=1, max_size=40, unique=True),
     missing=st.sets(st.integers(0, 39)),

@@ -155,7 +155,7 @@ def test_a_bracket_fares_alike(shared: ThreadGateway, wire: Wire, child: str, pa
     alike(in_process(units, PATHS[path]), at_gateway(shared, wire, units, PATHS[path]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     kinds=st.lists(st.sampled_from(sorted(_CLASSES)), min_size=1, max_size=3),
     grouped=st.booleans(),

@@ -321,7 +321,7 @@ def test_every_action_of_the_table_is_in_a_scenario() -> None:
 # -------------------------------------------------------------------------------------------- raw bytes
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     data=st.one_of(
         st.binary(max_size=64),
@@ -345,7 +345,7 @@ def test_any_bytes_leave_the_gateway_as_it_was(shared_gateway: ThreadGateway, da
     assert shared_gateway.ask("status")["port"] == shared_gateway.port
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     fields=st.lists(st.text(max_size=8), max_size=20),
     number=st.sampled_from(["1", "3", "4", "9", "20", "22", "54", "97", "102"]),

@@ -260,7 +260,7 @@ def test_a_waiting_order_leaves_with_its_group(floor: Floor, client: Wire) -> No
     assert [client.status(number) for number in (first, waiting)] == ["Filled", "Cancelled"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     oca_type=st.sampled_from([1, 2, 3]),
     orders=st.lists(st.tuples(st.sampled_from(["LMT", "STP"]), st.integers(90, 110)), min_size=2, max_size=4),

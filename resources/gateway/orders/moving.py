@@ -111,6 +111,7 @@ def _finish(
     _move_clock(broker, hours.closes_at)
     for symbol, bar in bars.items():
         broker.quotes.finish(symbol, bar, hours.closes_at)
+    _slices(broker, hours, {symbol: bar.volume / POINTS for symbol, bar in bars.items()})
     for ticket in active:
         if not ticket.done and ticket.symbol in bars and ticket.work.live:
             _close_of(broker, ticket, bars[ticket.symbol])

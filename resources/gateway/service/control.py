@@ -111,7 +111,7 @@ def session(server: Server, arguments: Arguments) -> Answer:
     hub = server.hub
     hub.refresh()
     symbols = hub.concerned()
-    hub.tape.need(symbols)
+    hub.mark_positions()
     if arguments.get("phase") == "close":
         replay_close(hub.broker, wanted, _bars_of(server, symbols, wanted), hub.tape.hours(wanted, symbols))
         return {"sessions": [wanted.isoformat()]}

@@ -225,13 +225,13 @@ class Hub:
         return sorted(symbol for symbol in held | streamed if symbol and not symbol.startswith("BAG:"))
 
     def mark_positions(self) -> None:
-        """Give what is needed the last price that its bars know, after a restart."""
+        """Give what is needed and has no price the last one that its bars know."""
         now = self.broker.clock.now()
         symbols = self.concerned()
         self.tape.need(symbols)
-        for symbol in symbols:
+        for symbol in [name for name in symbols if self.broker.quotes.get(name) is None]:
             last = self.tape.last_close(symbol, now)
-            if last is not None and self.broker.quotes.get(symbol) is None:
+            if last is not None:
                 self.broker.quotes.finish(symbol, last.bar, last.closes_at)
 
     def price(self, instrument: Instrument) -> float | None:

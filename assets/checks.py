@@ -136,7 +136,7 @@ def fills_have_approved_orders(lake: Lake) -> dg.AssetCheckResult:
 def executed_within_the_order(lake: Lake) -> dg.AssetCheckResult:
     """No order was executed beyond its quantity; a split of the instrument multiplies what is left of it."""
     orders = read(lake, Orders, where=pl.col("intent") == "submit").select(
-        "book", "order_ref", "symbol", pl.col("session").alias("decided"), asked="quantity"
+        "book", "order_ref", "symbol", pl.col("session").alias("decided"), asked="quantity", way="side"
     )
     fills = read(lake, Fills).join(orders, on=["book", "order_ref", "symbol"]).collect()
     splits = read(lake, CorporateActions, where=pl.col("action") == "split").collect()
@@ -149,10 +149,12 @@ def executed_within_the_order(lake: Lake) -> dg.AssetCheckResult:
         .group_by("book", "execution_id")
         .agg(pl.col("ratio").product())
     )
+    back = pl.col("side") != pl.col("way")  # what the broker took back
+    units = pl.when(back).then(-pl.col("quantity")).otherwise(pl.col("quantity"))
     executed = (
         fills.join(applied, on=["book", "execution_id"], how="left")
         .group_by("book", "order_ref", "asked")
-        .agg(done=(pl.col("quantity") / pl.col("ratio").fill_null(1.0)).sum())
+        .agg(done=(units / pl.col("ratio").fill_null(1.0)).sum())
     )
     over = executed.filter(pl.col("done") > pl.col("asked") * (1.0 + 1e-9))
     working = read(lake, OrderEvents, where=pl.col("remaining") < 0, columns=["order_ref"]).collect()

@@ -1,7 +1,7 @@
 """The desk of a book: fills, orders, positions, portfolio and trades of a range of sessions."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
@@ -14,18 +14,19 @@ from assets.inputs import (
     clipped,
     day_before,
     prices_of,
-    read_market,
     refuse_traded,
     replaced_range,
     session_times,
 )
 from assets.research import strategies
+from assets.shared import shared_market
 from assets.stage import BACKFILL, RESEARCH, SESSION, Stage, frame_of
-from delta import Commit, ContractError, Lake, Pins, pin, read, run_of
+from delta import Commit, ContractError, Lake, Pins, Table, pin, read, run_of
 from delta.contracts import (
     Books,
     BrokerSnapshots,
     Candidates,
+    Depth,
     Fills,
     OrderEvents,
     Orders,
@@ -38,6 +39,8 @@ from delta.contracts import (
 from resources.brokers.needs import places_at_broker
 from trading.book import BookConfig, config_hash, resolved
 from trading.day import Regime
+from trading.history import newest
+from trading.liquidity import Book, book_at
 from trading.matching import FillSource, costs_of
 from trading.rules import Policy
 from trading.signals import candidates_by_session, signals_by_session
@@ -45,6 +48,8 @@ from trading.simulate import Inputs, simulate
 from trading.state import BookState, from_json, new_state
 
 READS = (*MARKET_READS, Candidates, Signals, Regimes, Portfolio, OrderEvents, BrokerSnapshots, *EXECUTED)
+LOOKS = (Depth,)
+"""What is read besides by a book that looks at order books."""
 WRITES = (Orders, OrderEvents, Fills, Positions, Trades, Portfolio)
 """Written in this order: a portfolio row says that everything before it is there."""
 
@@ -85,13 +90,13 @@ def walk(
     window = clipped(book, first, last)
     if window is None:
         return {}
-    stage = Stage(lake, run_id, SESSION if scheduled else BACKFILL, pin(lake, READS), book)
+    stage = Stage(lake, run_id, SESSION if scheduled else BACKFILL, pin(lake, reads(book)), book)
     refuse_traded(stage.pins, book, *window)
     refuse_other_research(lake, book, window[1])
     state = opening_state(stage.pins, book, window[0])
     unplaced = unplaced_orders(stage.pins, book, state) if scheduled else frozenset()
     source = broker_record(stage.pins, book, state, *window) if scheduled else None
-    market = read_market(stage.pins, book, window[1])
+    market = shared_market(stage.pins, book, window[1])
     frames = walk_frames(
         stage.pins,
         book,
@@ -182,15 +187,52 @@ def looked_since(pins: Pins, book: BookConfig, at: datetime) -> bool:
     return not pins.read(BrokerSnapshots, where=since, columns=["known_at"]).head(1).collect().is_empty()
 
 
+def reads(book: BookConfig) -> tuple[type[Table], ...]:
+    """Tables that deciding a book's sessions reads."""
+    return (*READS, *LOOKS) if book.risk.liquidity.enabled else READS
+
+
 def walk_inputs(pins: Pins, book: BookConfig, first: date, last: date) -> Inputs:
     """Research of a range of sessions as the decisions read it."""
     here = (pl.col("book") == book.name) & pl.col("session").is_between(first, last)
     candidates = pins.read(Candidates, where=here).collect()
+    signals = pins.read(Signals, where=here).collect()
     return Inputs(
-        signals_by_session(pins.read(Signals, where=here).collect(), candidates),
+        signals_by_session(signals, candidates),
         candidates_by_session(candidates),
         _regimes(pins.read(Regimes, where=here).collect()),
+        order_books(pins, book, signals["symbol"].unique().to_list(), first, last),
     )
+
+
+def order_books(
+    pins: Pins, book: BookConfig, symbols: Sequence[str], first: date, last: date
+) -> Mapping[date, Mapping[str, Book]]:
+    """Newest snapshot of each order book at the close of each session, as far as it is fresh.
+
+    Empty for a book that does not look at them.
+    """
+    limits = book.risk.liquidity
+    if not limits.enabled:
+        return {}
+    fresh = timedelta(seconds=limits.max_age)
+    times = session_times(book.calendar, first, last)
+    at_close = pl.any_horizontal(
+        pl.lit(value=False),
+        *(pl.col("quoted_at").is_between(each.closes_at - fresh, each.closes_at) for each in times),
+    )
+    # Statistics prune on the range; what lies between the closes is left out as it is read.
+    span = pl.col("quoted_at").is_between(times[0].closes_at - fresh, times[-1].closes_at)
+    where = span & at_close & pl.col("symbol").is_in(list(symbols))
+    depth = newest(pins.read(Depth, where=where).collect(), Depth.key[:-1])
+    found: dict[date, dict[str, Book]] = {}
+    for each in times:
+        rows = depth.filter(pl.col("quoted_at").is_between(each.closes_at - fresh, each.closes_at))
+        for symbol in rows["symbol"].unique().sort():
+            snapshot = book_at(rows, symbol, each.closes_at)
+            if snapshot is not None:
+                found.setdefault(each.session, {})[symbol] = snapshot
+    return found
 
 
 def policy(book: BookConfig) -> Policy:

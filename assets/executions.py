@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Literal
 
 import polars as pl
 
 from delta import Pins
-from delta.contracts import Executions, Fills, OrderEvents, Orders
-from resources.brokers.lake_holdings import booked_executions, standing_executions
+from delta.contracts import Executions, OrderEvents, Orders
+from resources.brokers.lake_amendments import READS as BOOKED
+from resources.brokers.lake_amendments import BookedExecutions
+from resources.brokers.lake_holdings import standing_executions
 from resources.brokers.needs import SOURCE
 from resources.brokers.rows import last_states
+from resources.calendar import sessions
 from trading.book import BookConfig
+from trading.ledger import Amendment, Terms
 from trading.matching import OrderState, RecordedMarket, costs_of
 from trading.orders import Execution
 from trading.placement import ENDED, Report
 from trading.state import BookState
 from trading.window import SessionTimes
 
-READS = (Executions, Fills, Orders)
+READS = (Executions, Orders, *BOOKED)
 AT_THE_OPEN = timedelta(minutes=1)
 """An execution so soon after the open has the whole bar before it."""
 
 
 def recorded_market(pins: Pins, book: BookConfig, state: BookState, times: SessionTimes) -> RecordedMarket:
-    """Executions of a book that its ledger does not have yet, and which of its orders have ended.
+    """Executions of a book that its ledger does not have yet, what has changed of those that it has, and
+    which of its orders have ended.
 
-    A commission that the broker has not told yet counts as none.
+    A commission that the broker has not told yet counts as none, until it does.
     """
     ours = [
         report
         for owner, report in standing_executions(pins, pl.col("book") == book.name)
-        if owner == book.name and not report.leg and report.quantity > 0.0
+        if owner == book.name and not report.leg
     ]
-    booked = booked_executions(pins, [book.name])
+    booked = BookedExecutions(pins, [book.name], leaving_out=times.session)
     fresh = [report for report in ours if report.root not in booked]
     owners = _owners(pins, book, state, fresh)
-    executions = [execution(report, owners.get(report.order_ref), state, times) for report in fresh]
-    return RecordedMarket(costs_of(book.costs), executions, _ended(pins, book, state))
+    new = [(report, execution(report, owners.get(report.order_ref), state, times)) for report in fresh]
+
+    def between(first: date, last: date) -> int:
+        return sessions(book.calendar, first, last).height - 1
+
+    amended = booked.amendments(ours, times.session, booked.trips(times.session, between))
+    return RecordedMarket(
+        costs_of(book.costs),
+        [one for report, one in new if report.quantity > 0.0],
+        _ended(pins, book, state),
+        [*amended, *(_never_booked(one) for report, one in new if not report.quantity and one.commission)],
+    )
+
+
+def _never_booked(taken_back: Execution) -> Amendment:
+    """An execution that was taken back before any session booked it, and whose commission stays."""
+    now = Terms(0.0, taken_back.price, taken_back.commission)
+    return Amendment(taken_back, Terms(0.0, taken_back.price, 0.0), now, 0)
 
 
 def execution(
@@ -94,7 +115,7 @@ def _owners(
 
 
 def _ended(pins: Pins, book: BookConfig, state: BookState) -> dict[str, tuple[OrderState, str]]:
-    """Working orders that the broker has ended without filling the rest of them."""
+    """Working orders that have ended, and in which state; of a filled one whatever no execution fills."""
     refs = [order.order_ref for order in state.working]
     if not refs:
         return {}
@@ -103,5 +124,5 @@ def _ended(pins: Pins, book: BookConfig, state: BookState) -> dict[str, tuple[Or
     return {
         ref: ("EXPIRED" if state == "EXPIRED" else "CANCELLED", state.lower())
         for ref, state in last_states(events).iter_rows()
-        if state in ENDED - {"FILLED"}
+        if state in ENDED
     }

@@ -12,7 +12,7 @@ import polars as pl
 from assets.inputs import MissingDataError
 from assets.stage import BACKFILL, RESEARCH, SESSION
 from delta import Lake, pin
-from delta.contracts import Bars, Candidates, Fills, OrderEvents, Orders, Signals
+from delta.contracts import Alerts, Bars, Candidates, Executions, Fills, OrderEvents, Orders, Signals
 from delta.manifest import RunRecord, run_of
 from delta.origins import with_files
 
@@ -37,7 +37,9 @@ class Explanation:
     indicators : dict
         Indicator values of the signal.
     events, fills : list of dict
-        What happened to the order.
+        What happened to the order, and how the ledger has booked it.
+    executions, alerts : list of dict
+        What a broker has told of its executions, in the order in which it did, and what people were told.
     bars : list of dict
         The last bars that the research saw, each with source, time of knowledge and file.
     runs : dict
@@ -52,6 +54,8 @@ class Explanation:
     indicators: dict[str, Any]
     events: list[dict[str, Any]]
     fills: list[dict[str, Any]]
+    executions: list[dict[str, Any]]
+    alerts: list[dict[str, Any]]
     bars: list[dict[str, Any]]
     runs: dict[str, dict[str, Any]]
 
@@ -64,7 +68,7 @@ def explain(lake: Lake, order_ref: str) -> Explanation:
     MissingDataError
         When no order, or more than one, has such a reference.
     """
-    pins = pin(lake, [Orders, OrderEvents, Fills, Signals, Candidates])
+    pins = pin(lake, [Orders, OrderEvents, Fills, Executions, Alerts, Signals, Candidates])
     order = _order(pins.read(Orders), order_ref)
     ref, book, session = order["order_ref"], order["book"], order["session"]
     decision = _newest(lake, book, session, (BACKFILL, SESSION))
@@ -86,7 +90,15 @@ def explain(lake: Lake, order_ref: str) -> Explanation:
         candidate=candidates[0] if candidates else None,
         indicators=json.loads(signal["indicators"]) if signal and signal["indicators"] else {},
         events=pins.read(OrderEvents, where=mine).sort("sequence").collect().to_dicts(),
-        fills=pins.read(Fills, where=mine).sort("execution_id").collect().to_dicts(),
+        fills=pins.read(Fills, where=mine).sort("session", "execution_id").collect().to_dicts(),
+        executions=pins.read(Executions, where=mine)
+        .sort("known_at", "revision", "report", descending=[False, False, True])
+        .collect()
+        .to_dicts(),
+        alerts=pins.read(Alerts, where=(pl.col("book") == book) & (pl.col("subject") == ref))
+        .sort("known_at")
+        .collect()
+        .to_dicts(),
         bars=_bars(lake, order["symbol"], session, research),
         runs={
             name: _run(run)

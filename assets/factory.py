@@ -3,7 +3,7 @@
 The stages themselves are plain functions in their own modules; here they get keys, partitions, metadata.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -133,14 +133,11 @@ def research_assets(family: Family) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
     )
     def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
-        written: dict[str, Commit] = {}
-        for book, first, last in asked_books(context, family, desk):
+        def work(book: BookConfig, first: date, last: date) -> Mapping[str, Commit]:
             context.log.info(f"research of {book.name}, {first} to {last}")
-            written.update(research(desk.lake(), book, first, last, context.run.run_id))
-        for table in (Candidates, Signals, Regimes):
-            yield dg.MaterializeResult(
-                asset_key=family.key(table.name), metadata=commit_metadata(desk.lake(), written, table)
-            )
+            return research(desk.lake(), book, first, last, context.run.run_id)
+
+        yield from results(context, family, desk, (Candidates, Signals, Regimes), work)
 
     return build
 
@@ -171,21 +168,50 @@ def desk_assets(family: Family) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
     )
     def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
-        written: dict[str, Commit] = {}
-        for book, first, last in asked_books(context, family, desk):
+        def work(book: BookConfig, first: date, last: date) -> Mapping[str, Commit]:
             context.log.info(f"deciding {book.name}, {first} to {last}")
             require_mode(book, family)
             if family.scheduled:
                 follow_broker(desk.lake(), desk.config(), book, last, context.run.run_id, desk.now())
-            written.update(
-                walk(desk.lake(), book, first, last, context.run.run_id, scheduled=family.scheduled)
-            )
-        for table in deps:
-            yield dg.MaterializeResult(
-                asset_key=family.key(table.name), metadata=commit_metadata(desk.lake(), written, table)
-            )
+            return walk(desk.lake(), book, first, last, context.run.run_id, scheduled=family.scheduled)
+
+        yield from results(context, family, desk, deps, work)
 
     return build
+
+
+def results(
+    context: dg.AssetExecutionContext,
+    family: Family,
+    desk: DeskResource,
+    tables: Iterable[type[Table]],
+    work: Callable[[BookConfig, date, date], Mapping[str, Commit]],
+    further: Mapping[type[Table], Mapping[str, Any]] | None = None,
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Do the work of a stage for every book that a run was asked for, then tell what became of each table.
+
+    Parameters
+    ----------
+    tables : iterable of Table
+        Tables that the stage writes.
+    work : callable
+        Does the work for a book from a first to a last day; gives the commit of each table.
+    further : mapping, optional
+        More metadata of single tables, as the work has left it.
+
+    Raises
+    ------
+    RefusedError
+        When all of the range lies after the last session that has closed.
+    """
+    written: dict[str, Commit] = {}
+    for book, first, last in asked_books(context, family, desk):
+        written.update(work(book, first, last))
+    for table in tables:
+        told = commit_metadata(desk.lake(), written, table)
+        yield dg.MaterializeResult(
+            asset_key=family.key(table.name), metadata={**told, **(further or {}).get(table, {})}
+        )
 
 
 def asked_books(
@@ -232,21 +258,18 @@ def report_assets(family: Family) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
     )
     def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
-        written: dict[str, Commit] = {}
         shown: dict[str, Any] = {}
-        for book, first, last in asked_books(context, family, desk):
+
+        def work(book: BookConfig, first: date, last: date) -> Mapping[str, Commit]:
             lake = desk.lake()
-            written.update(report(lake, book, first, last, context.run.run_id))
+            written = report(lake, book, first, last, context.run.run_id)
             window = clipped(book, first, last)
             if window is not None:
-                shown |= report_metadata(pin(lake, [*READS, *MARKET_READS]), book, *window, family=family)
-        yield dg.MaterializeResult(
-            asset_key=family.key(Performance.name),
-            metadata={**commit_metadata(desk.lake(), written, Performance), **shown},
-        )
-        yield dg.MaterializeResult(
-            asset_key=family.key(Risk.name), metadata=commit_metadata(desk.lake(), written, Risk)
-        )
+                pins = pin(lake, [*READS, *MARKET_READS])
+                shown.update(report_metadata(pins, book, *window, family=family))
+            return written
+
+        yield from results(context, family, desk, (Performance, Risk), work, {Performance: shown})
 
     return build
 
@@ -285,13 +308,9 @@ def alert_assets(family: Family) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
     )
     def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
-        written: dict[str, Commit] = {}
-        for book, _, last in asked_books(context, family, desk):
-            written.update(
-                raise_alerts(desk.lake(), desk.config(), book, last, context.run.run_id, desk.now())
-            )
-        yield dg.MaterializeResult(
-            asset_key=family.key(Alerts.name), metadata=commit_metadata(desk.lake(), written, Alerts)
-        )
+        def work(book: BookConfig, first: date, last: date) -> Mapping[str, Commit]:
+            return raise_alerts(desk.lake(), desk.config(), book, last, context.run.run_id, desk.now())
+
+        yield from results(context, family, desk, (Alerts,), work)
 
     return build

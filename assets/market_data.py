@@ -1,6 +1,6 @@
 """Market data: one incremental step that brings bars, corporate actions and instruments up to date."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -61,6 +61,8 @@ def update_market(
     source: str = "",
     refetch: bool = False,
     repair: bool = False,
+    tell: Callable[[str], None] | None = None,
+    kept: bool = False,
 ) -> MarketUpdate:
     """Fetch what the lake does not have yet.
 
@@ -72,6 +74,10 @@ def update_market(
         Provider to ask instead of the configured ones.
     repair : bool
         Put faults right that have one right answer, see :func:`resources.ingest.ingest`.
+    tell : callable, optional
+        Called with each symbol when it has been answered.
+    kept : bool
+        Parse the answers of the web that were kept before again instead of asking for new ones.
 
     Raises
     ------
@@ -88,8 +94,10 @@ def update_market(
                 f"no provider of {asset_class} {request.timeframe} bars is configured; name one under "
                 "[data.order] in the desk's file"
             )
-        asked = asked_provider(lake, config, names, asset_class)
-        result = ingest(lake, asked, request, now=now, provenance=provenance, refetch=refetch, repair=repair)
+        asked = asked_provider(lake, config, names, asset_class, kept=kept)
+        result = ingest(
+            lake, asked, request, now=now, provenance=provenance, refetch=refetch, repair=repair, tell=tell
+        )
         results.append(result)
         commits.update({commit.table: commit for commit in result.commits})
     versions = {name: commit.version for name, commit in commits.items()}
@@ -115,14 +123,16 @@ def _provenance(run_id: str, step: str) -> Provenance:
     return Provenance(run_id, step, CODE_VERSION)
 
 
-def asked_provider(lake: Lake, config: DeskConfig, names: Sequence[str], asset_class: str) -> Provider:
+def asked_provider(
+    lake: Lake, config: DeskConfig, names: Sequence[str], asset_class: str, *, kept: bool = False
+) -> Provider:
     """Provider of an asset class: the one named, or several in their order, each completing the others.
 
     Answers of the web are kept raw in the lake before they are read.
     """
     asked = [provider(name, config.settings(name)) for name in names]
     for one in asked:
-        keep_answers(one, raw_answers(lake))
+        keep_answers(one, raw_answers(lake, only=kept))
     return asked[0] if len(asked) == 1 else in_order(asked, asset_class, config.data.disagreement)
 
 

@@ -18,6 +18,7 @@ from assets.validation.gateway import (
     finish_evening,
     gateway_settings,
     next_evening,
+    refuse_conversion,
 )
 from delta import Lake, pin, read
 from delta.contracts import Bars, Instruments, Portfolio
@@ -57,6 +58,7 @@ def at_gateway(book: BookConfig) -> BookConfig:
         raise RefusedError(f'book {book.name} has mode {book.mode}; a paper book has mode = "paper"')
     if book.fill != "next_open":
         raise RefusedError(f'book {book.name} fills at the close; at a gateway it needs fill = "next_open"')
+    refuse_conversion(book)
     limits = book.placement.model_copy(
         update={"broker": "ib", "hours": "any", "orders_per_minute": 100_000, "orders_per_day": 100_000}
     )
@@ -151,7 +153,7 @@ def gateway(state: Path) -> Iterator[tuple[Address, Control]]:
         When the folder holds no account.
     """
     if not (state / "journal.jsonl").exists():
-        raise RefusedError(f"{state} holds no account; begin with: desk paper init BOOK")
+        raise RefusedError(f"{state} holds no account; begin with: desk paper init {state.name}")
     running = process.status(state) is not None
     where = process.address(state) if running else None
     if where is None:

@@ -32,6 +32,8 @@ from trading.reporting import (
     to_html,
     to_text,
 )
+from trading.reporting.document import Curve
+from trading.reporting.svg import curve_picture
 from trading.risk import risk_figures
 
 STEP = "reports"
@@ -163,10 +165,8 @@ def save_files(book: BookConfig, name: str, shown: DailyReport | BacktestReport)
 
 
 def picture(book: str, portfolio: pl.DataFrame) -> str:
-    """Equity curve over its drawdown as a data address of a PNG."""
-    from trading.reporting.charts import equity_png  # noqa: PLC0415 - drawing is slow to import
-
+    """Equity curve over its drawdown as the data address of a picture."""
     equity = portfolio["equity"]
     drawdown = equity / equity.cum_max() - 1.0
-    drawn = equity_png(portfolio["session"].to_list(), equity.to_list(), drawdown.to_list(), title=book)
-    return "data:image/png;base64," + base64.b64encode(drawn).decode()
+    curve = Curve(tuple(portfolio["session"]), tuple(equity), tuple(drawdown))
+    return "data:image/svg+xml;base64," + base64.b64encode(curve_picture(curve, book).encode()).decode()

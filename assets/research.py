@@ -9,20 +9,20 @@ from assets.inputs import (
     MARKET_READS,
     MarketFrames,
     clipped,
-    read_market,
     refuse_stale,
     refuse_traded,
     replaced_range,
 )
+from assets.shared import shared_market
 from assets.stage import RESEARCH, Stage, frame_of
 from delta import Commit, Lake, pin
 from delta.contracts import Candidates, OrderEvents, Regimes, Signals
 from resources.calendar import session_closes
 from trading.book import BookConfig
-from trading.history import select
+from trading.history import History, select
 from trading.regime import regimes
-from trading.strategies.base import Strategy
-from trading.strategies.registry import load
+from trading.strategies.base import CANDIDATES, SIGNALS, Research, Strategy, Window
+from trading.strategies.registry import load_all
 
 
 def research(lake: Lake, book: BookConfig, first: date, last: date, run_id: str) -> dict[str, Commit]:
@@ -52,7 +52,7 @@ def research(lake: Lake, book: BookConfig, first: date, last: date, run_id: str)
         return {}
     refuse_traded(pin(lake, [OrderEvents]), book, *window)
     stage = Stage(lake, run_id, RESEARCH, pin(lake, MARKET_READS), book)
-    market = read_market(stage.pins, book, window[1])
+    market = shared_market(stage.pins, book, window[1])
     refuse_stale(stage.pins, book, market, window[1])
     frames = research_frames(book, market, *window)
     scope = {"book": book.name, "session": replaced_range(book, *window)}
@@ -72,19 +72,52 @@ def research_frames(
     window = (history.index(first), history.index(last) + 1)
     closes = session_closes(book.calendar, first, last)
     known = pl.DataFrame({"session": list(closes), "known_at": list(closes.values())})
-    candidates, signals = [], []
+    found = asked_strategies(book, history, window)
+    candidates, signals = (
+        rows.join(known, on="session", maintain_order="left") for rows in (found.candidates, found.signals)
+    )
+    return {
+        "candidates": frame_of(Candidates, candidates, book=book.name),
+        "signals": frame_of(Signals, signals, book=book.name),
+        "regimes": _regimes(book, market, window, known),
+    }
+
+
+def asked_strategies(book: BookConfig, history: History, window: Window) -> Research:
+    """What the enabled strategies of a book find in the symbols that each may trade.
+
+    Parameters
+    ----------
+    window : tuple of int
+        Sessions of the history, ``[first, end)``.
+
+    Returns
+    -------
+    Research
+        Rows of all strategies, with the name of each in a column ``strategy`` before the others.
+
+    Raises
+    ------
+    StrategyError
+        On an unknown strategy, a bad parameter, or a strategy that fails.
+    """
+    # A book whose strategies all rest finds nothing, in the same columns.
+    parts = [_labelled("", Research(SIGNALS.to_frame(), CANDIDATES.to_frame()))]
     for name, strategy in strategies(book).items():
         chosen = tradable(book, name, history.symbols)
         seen = history if len(chosen) == len(history.symbols) else select(history, chosen)
-        found = strategy.research(seen, window, book.start)
-        labels = {"book": book.name, "strategy": name}
-        candidates.append(frame_of(Candidates, found.candidates.join(known, on="session"), **labels))
-        signals.append(frame_of(Signals, found.signals.join(known, on="session"), **labels))
-    return {
-        "candidates": pl.concat(candidates),
-        "signals": pl.concat(signals),
-        "regimes": _regimes(book, market, window, known),
-    }
+        parts.append(_labelled(name, strategy.research(seen, window, book.start)))
+    return Research(*map(pl.concat, zip(*parts, strict=True)))
+
+
+def _labelled(strategy: str, found: Research) -> Research:
+    """Rows in the columns and types of their schemas, after the name of the strategy."""
+    label = pl.lit(strategy).alias("strategy")
+    signals, candidates = (
+        rows.select(label, *(pl.col(name).cast(dtype) for name, dtype in schema.items()))
+        for rows, schema in ((found.signals, SIGNALS), (found.candidates, CANDIDATES))
+    )
+    return Research(signals, candidates)
 
 
 def strategies(book: BookConfig) -> dict[str, Strategy]:
@@ -93,9 +126,9 @@ def strategies(book: BookConfig) -> dict[str, Strategy]:
     Raises
     ------
     StrategyError
-        On an unknown strategy or a bad parameter.
+        On unknown strategies and bad parameters; all of them at once.
     """
-    return {name: load(config, name) for name, config in book.strategies.items() if config.enabled}
+    return load_all(book.strategies, book.timeframe)
 
 
 def tradable(book: BookConfig, strategy: str, symbols: tuple[str, ...]) -> tuple[str, ...]:

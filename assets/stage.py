@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 
 from delta import Commit, Lake, Pins, Provenance, Table, history, resolve, write
+from delta.handles import is_newest
+from delta.lake import contract
 from delta.manifest import RunRecord, record_run
 from trading.book import BookConfig, config_hash
 
@@ -98,10 +100,9 @@ class Stage:
 
 def overtaken_by(lake: Lake, commit: Commit, book: str) -> str:
     """Run that has replaced rows of a book in a table since a commit; empty where there is none."""
-    newest = resolve(lake, commit.table)
-    if newest <= commit.version:
+    if is_newest(lake, contract(commit.table), commit.version):
         return ""
-    since = history(lake, commit.table, newest - commit.version)
+    since = history(lake, commit.table, resolve(lake, commit.table) - commit.version)
     mine = since.filter((pl.col("scope") + ",").str.starts_with(f"book {book},"))
     return str(mine["run_id"][0]) if mine.height else ""
 

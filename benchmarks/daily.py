@@ -32,12 +32,7 @@ WARM_UP = 300
 NAME, TWIN = "momentum-paper", "momentum-backfilled"
 LIMIT = 2.0
 """Seconds that the stages of a session may take together."""
-LOADED_LATER = (
-    "exchange_calendars",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.figure",
-    "trading.strategies.momentum.strategy",
-)
+LOADED_LATER = ("trading.strategies.momentum.strategy",)
 """Modules that the stages load on first use; loading is told apart from work."""
 LATER = timedelta(hours=1)
 """How long after the close a session is run."""

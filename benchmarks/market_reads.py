@@ -1,22 +1,26 @@
 """Ingest from files, and what reading a little of the table of bars costs, beside plain Parquet.
 
-    python -m benchmarks.market_reads FOLDER [daily] [minutes] [ticks] [scan]
+    python -m benchmarks.market_reads FOLDER [daily] [minutes] [ticks] [scan] [--small]
 
 FOLDER is the folder of third-party data, for the ticks. Each part prints its parity check before its
 times; the best of several repetitions is what is compared with the target, because other work on the
-machine only ever adds. Processor time is printed beside the clock for the same reason.
+machine only ever adds. Processor time is printed beside the clock for the same reason. ``--small`` runs all
+parts at a fraction of the size, to show that they run; its times are held against no target.
 """
 
 from __future__ import annotations
 
+import lzma
 import os
 import platform
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,9 +40,8 @@ from trading.strategies.momentum.strategy import Momentum
 from trading.universe import most_traded
 
 BY = Provenance("benchmark", "benchmark", "0")
-SYMBOLS, SESSIONS = 500, 2520
-MINUTE_SYMBOLS, MINUTE_SESSIONS = 50, 252
 REPEATS = 5
+MINUTES_FROM = date(2019, 1, 2)
 COLD = """
 import sys, time
 import numpy, pyarrow
@@ -52,6 +55,24 @@ start, work = time.perf_counter(), time.process_time()
 rows = read(lake, Bars, where=where).collect()
 print(time.perf_counter() - start, time.process_time() - work, rows.height)
 """
+
+
+class Size(NamedTuple):
+    """How much of everything; targets are given for the full size alone."""
+
+    symbols: int = 500
+    sessions: int = 2520
+    minute_symbols: int = 50
+    minute_sessions: int = 252
+    scanned: int = 7000
+    full: bool = True
+
+    def target(self, seconds: float) -> float | None:
+        """A target, where the size is the one it was set for."""
+        return seconds if self.full else None
+
+
+SMALL = Size(20, 300, 3, 20, 200, full=False)
 
 
 class Spent(NamedTuple):
@@ -97,19 +118,17 @@ def cold(lake: Lake, where: str, rows: int) -> Spent:
 
 def same(lake: Lake, expected: pl.DataFrame) -> None:
     """Stop unless the lake holds the bars that were written to the files."""
-    names = ["symbol", "session", "open", "high", "low", "close", "volume"]
-    found = (
-        read(lake, Bars, columns=[*names, "closes_at"]).collect().sort("symbol", "closes_at").select(names)
-    )
-    equal = found.equals(expected.select(names))
+    names = ["symbol", "closes_at", "open", "high", "low", "close", "volume"]
+    found = read(lake, Bars, columns=names).collect().sort("symbol", "closes_at").select(names)
+    equal = found.equals(expected.select(names).sort("symbol", "closes_at"))
     print(f"parity: {found.height:,} bars {'equal' if equal else 'DIFFERENT'}")
     if not equal:
         raise SystemExit("the lake differs from the files")
 
 
-def daily(folder: Path) -> None:
-    """500 x 2,520 daily bars: ingest, cross-section, one symbol, and the same from plain Parquet."""
-    made = market(SYMBOLS, SESSIONS)
+def daily(folder: Path, size: Size) -> None:
+    """Daily bars: ingest, cross-section, one symbol, and the same from plain Parquet."""
+    made = market(size.symbols, size.sessions)
     source = folder / "files"
     source.mkdir()
     files(source, made)
@@ -124,8 +143,8 @@ def daily(folder: Path) -> None:
 
     spent = timed(once, 3)
     lake = lakes[-1]
-    same(lake, made.bars.sort("symbol", "session"))
-    told("ingest of 500 x 2,520 daily bars from files", spent, 5.0)
+    same(lake, made.bars.join(made.sessions.select("session", "closes_at"), on="session"))
+    told(f"ingest of {size.symbols} x {size.sessions:,} daily bars from files", spent, size.target(5.0))
     told("  reading the files alone", timed(lambda: provider("files", {"folder": source}).fetch(request), 1))
     again = provider("files", {"folder": source})
     later = now + timedelta(hours=1)
@@ -133,56 +152,79 @@ def daily(folder: Path) -> None:
         "  a second ingest, nothing new",
         timed(lambda: ingest(lake, again, request, now=later, provenance=BY), 1),
     )
-    plain = folder / "plain.parquet"
+    day, symbol = made.sessions["session"][size.sessions // 2], made.symbols[size.symbols // 2]
+    _reads(
+        lake,
+        folder / "plain.parquet",
+        {
+            "one cross-section": f"(pl.col('timeframe') == '1d') & (pl.col('session') == {_text(day)})",
+            "one symbol's history": f"(pl.col('timeframe') == '1d') & (pl.col('symbol') == '{symbol}')",
+        },
+        dict.fromkeys(("one cross-section", "one symbol's history"), size.target(0.05)),
+    )
+
+
+def _reads(lake: Lake, plain: Path, wanted: dict[str, str], targets: dict[str, float | None]) -> None:
+    """Reads from the table beside those from one plain Parquet file, after their rows were compared."""
     everything = read(lake, Bars).collect()
     told("plain Parquet: write", timed(lambda: everything.write_parquet(plain), 3))
-    day, symbol = made.sessions["session"][SESSIONS // 2], made.symbols[250]
-    _reads(lake, plain, day, symbol, SYMBOLS, SESSIONS)
-
-
-def _reads(lake: Lake, plain: Path, day: date, symbol: str, section: int, length: int) -> None:
-    where = {
-        "one cross-section": (
-            f"(pl.col('timeframe') == '1d') & (pl.col('session') == date({day.year},{day.month},{day.day}))",
-            section,
-        ),
-        "one symbol's history": (f"(pl.col('timeframe') == '1d') & (pl.col('symbol') == '{symbol}')", length),
-    }
-    for name, (text, rows) in where.items():
-        told(f"{name}, first read of a process", cold(lake, text, rows), 0.05)
+    for name, text in wanted.items():
         predicate = eval(text, {"pl": pl, "date": date})
-        told(f"{name}, again in it", timed(lambda p=predicate: read(lake, Bars, where=p).collect()))
-        told(f"{name}, plain Parquet", timed(lambda p=predicate: pl.scan_parquet(plain).filter(p).collect()))
+
+        def from_lake(p: pl.Expr = predicate) -> pl.DataFrame:
+            return read(lake, Bars, where=p).collect()
+
+        def from_plain(p: pl.Expr = predicate) -> pl.DataFrame:
+            return pl.scan_parquet(plain).filter(p).collect()
+
+        ours, theirs = (rows.sort("symbol", "closes_at") for rows in (from_lake(), from_plain()))
+        if ours.is_empty() or not ours.equals(theirs.select(ours.columns)):
+            raise SystemExit(f"{name}: the table and the plain file differ")
+        print(f"parity: {name}, {ours.height:,} rows equal to the plain file's")
+        told(f"{name}, first read of a process", cold(lake, text, ours.height), targets[name])
+        told(f"{name}, again in it", timed(from_lake))
+        told(f"{name}, plain Parquet", timed(from_plain))
 
 
-def minutes(folder: Path) -> None:
-    """One year of 1-minute bars of 50 symbols: ingest, a symbol's month, a day's cross-section."""
+def minutes(folder: Path, size: Size) -> None:
+    """1-minute bars, a year at full size: ingest, a symbol's month, a day's cross-section."""
     source = folder / "minutes"
     source.mkdir()
-    calendar = sessions("XNYS", date(2019, 1, 2), date(2019, 12, 31)).head(MINUTE_SESSIONS)
+    calendar = sessions("XNYS", MINUTES_FROM, date(2019, 12, 31)).head(size.minute_sessions)
     made = _minutes(calendar)
-    names = [f"M{i:02d}" for i in range(MINUTE_SYMBOLS)]
-    for i, name in enumerate(names):
-        made.with_columns(pl.col("open", "high", "low", "close") + i).write_parquet(
-            source / f"{name}.parquet"
-        )
+    names = [f"M{i:02d}" for i in range(size.minute_symbols)]
+    prices = ("open", "high", "low", "close")
+    whole = {name: made.with_columns(pl.col(prices) + i) for i, name in enumerate(names)}
+    for name, bars in whole.items():
+        bars.write_parquet(source / f"{name}.parquet")
     lake = create_lake(str(folder / "intraday"))
-    lean = provider("files", {"folder": source, "timeframe": "1m"})
+    source_of = provider("files", {"folder": source, "timeframe": "1m"})
     request = Request(tuple(names), calendar["session"][0], calendar["session"][-1], "1m")
     now = datetime(2020, 1, 3, tzinfo=UTC)
-    spent = timed(lambda: ingest(lake, lean, request, now=now, provenance=BY), 1)
-    count = read(lake, Bars).select(pl.len()).collect().item()
-    expected = made.height * MINUTE_SYMBOLS
-    print(f"parity: {count:,} bars of {expected:,}")
-    if count != expected:
-        raise SystemExit("bars are missing")
-    told(f"ingest of a year of minutes, {MINUTE_SYMBOLS} symbols", spent, 30.0)
+    spent = timed(lambda: ingest(lake, source_of, request, now=now, provenance=BY), 1)
+    same(lake, pl.concat(bars.with_columns(symbol=pl.lit(n), closes_at="date") for n, bars in whole.items()))
+    told(f"ingest of {calendar.height} sessions of minutes, {len(names)} symbols", spent, size.target(30.0))
+    day, middle = calendar["session"][calendar.height // 2], names[len(names) // 2]
+    first, last = day.replace(day=1), (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+    month = f"pl.col('session').is_between({_text(first)}, {_text(last)}, 'left')"
     of = "(pl.col('timeframe') == '1m') & "
-    month = of + "(pl.col('symbol') == 'M25') & pl.col('session').is_between(date(2019,6,1), date(2019,6,30))"
-    day = of + "(pl.col('session') == date(2019,6,12))"
-    for name, text in (("one symbol's month of minutes", month), ("one day of all symbols' minutes", day)):
-        rows = read(lake, Bars, where=eval(text, {"pl": pl, "date": date})).select(pl.len()).collect().item()
-        told(f"{name}, {rows:,} rows, first read", cold(lake, text, rows), 0.05 if "month" in name else None)
+    _reads(
+        lake,
+        folder / "plain_minutes.parquet",
+        {
+            "one symbol's month of minutes": of + f"(pl.col('symbol') == '{middle}') & {month}",
+            "one day of all symbols' minutes": of + f"(pl.col('session') == {_text(day)})",
+        },
+        {
+            "one symbol's month of minutes": size.target(0.05),
+            "one day of all symbols' minutes": None,
+        },
+    )
+
+
+def _text(day: date) -> str:
+    """A date as the predicates write it, which go to other processes as text."""
+    return f"date({day.year}, {day.month}, {day.day})"
 
 
 def _minutes(calendar: pl.DataFrame) -> pl.DataFrame:
@@ -208,41 +250,53 @@ def ticks(data: Path) -> None:
             formats.packed_ticks(body, start + hour * 3_600_000, 1e5) for hour, body in enumerate(bodies)
         )
 
-    print(f"parity: {decode().height:,} ticks, in order: {decode()['at'].is_sorted()}")
+    whole = decode()
+    # The same records by the standard library, one by one.
+    expected = [
+        ((start + hour * 3_600_000 + at) * 1000, bid / 1e5, ask / 1e5)
+        for hour, body in enumerate(bodies)
+        for at, ask, bid, _, _ in struct.iter_unpack(">IIIff", lzma.decompress(body) if body else b"")
+    ]
+    rows = whole.select(pl.col("at").dt.epoch("us"), "bid", "ask").rows()
+    print(f"parity: {whole.height:,} ticks {'equal' if rows == expected else 'DIFFERENT'}")
+    if rows != expected:
+        raise SystemExit("the ticks differ from the records")
     told("decode of a day of EURUSD ticks", timed(decode), 0.5)
 
 
-def scan(data: Path) -> None:
-    """A scan of 7,000 symbols: the coarse file of a day, and the momentum rules over 300 sessions."""
+def scan(data: Path, size: Size) -> None:
+    """A scan of thousands of symbols: the coarse file of a day, and the momentum rules over 300 sessions."""
     lean = provider("lean", {"folder": data / "lean"})
     snapshot = lean.snapshot(date(2014, 4, 2))  # type: ignore[attr-defined]
     print(f"coarse file: {snapshot.height:,} stocks")
     ranked = timed(lambda: most_traded(lean.snapshot(date(2014, 4, 2)), 500))  # type: ignore[attr-defined]
     told("coarse file read and the 500 most traded", ranked)
-    made = market(7000, 300)
+    made = market(size.scanned, 300)
 
     def whole() -> int:
         history = history_from_frames(made.bars, made.actions, made.instruments, made.sessions)
         return Momentum().research(history, slice(299, 300)).candidates.height
 
     print(f"candidates: {whole()}")
-    told("history of 7,000 x 300 and the momentum scan of a day", timed(whole, 3), 5.0)
+    told(f"history of {size.scanned:,} x 300 and a day's momentum scan", timed(whole, 3), size.target(5.0))
 
 
 def main() -> None:
     """Print machine, versions and all parts asked for."""
-    chosen = set(sys.argv[2:]) or {"daily", "minutes", "ticks", "scan"}
+    size = SMALL if "--small" in sys.argv else Size()
+    chosen = set(sys.argv[2:]) - {"--small"} or {"daily", "minutes", "ticks", "scan"}
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    print(f"{machine}, Python {platform.python_version()}, polars {pl.__version__}")
+    packages = ", ".join(f"{name} {version(name)}" for name in ("polars", "deltalake", "pyarrow", "numpy"))
+    print(f"{machine}, Python {platform.python_version()}, {packages}")
     with tempfile.TemporaryDirectory() as folder:
         if "daily" in chosen:
-            daily(Path(folder))
+            daily(Path(folder), size)
         if "minutes" in chosen:
-            minutes(Path(folder))
+            minutes(Path(folder), size)
     if "ticks" in chosen:
         ticks(Path(sys.argv[1]))
     if "scan" in chosen:
-        scan(Path(sys.argv[1]))
+        scan(Path(sys.argv[1]), size)
 
 
 if __name__ == "__main__":

@@ -584,7 +584,12 @@ class OrderEvents(Table):
 
 
 class Fills(Table):
-    """Executions, one row each, with what they cost."""
+    """Executions, one row each, with what they cost.
+
+    What a broker tells of one after it was booked is booked in the session that learned it, in rows of the
+    same id with ``/2``, ``/3`` ...: a commission as a row of no units, a bust as one on the other side, a
+    correction as that and the execution as it stands now.
+    """
 
     name = "fills"
     version = 2  # price_currency, rate
@@ -593,14 +598,14 @@ class Fills(Table):
     sort = ("book", "session", "execution_id")
 
     book = Column(STRING, "name of the book")
-    session = Column(DATE, "session of the execution")
+    session = Column(DATE, "session that books it")
     execution_id = Column(STRING, "identity of the execution")
     order_ref = Column(STRING, "order it belongs to; empty for events nobody ordered")
     strategy = Column(STRING, "strategy that holds the result")
     symbol = Column(STRING, "instrument")
-    purpose = Column(STRING, "purpose of the order, or the cause: assignment, manual, delisting")
+    purpose = Column(STRING, "purpose of the order, or the cause: manual, assignment, delisting, bust ...")
     side = Column(STRING, "BUY or SELL")
-    quantity = Column(NUMBER, "units, positive")
+    quantity = Column(NUMBER, "units, positive; 0: only the commission has changed")
     price = Column(NUMBER, "price of the execution")
     commission = Column(NUMBER, "paid, in the currency, to the cent")
     slippage = Column(NUMBER, "cash lost against the price before slippage")
@@ -613,7 +618,11 @@ class Fills(Table):
     checks = (
         one_of("side", "BUY", "SELL"),
         *finite("quantity", "price", "commission", "slippage", "realised_pnl", "rate"),
-        Check("quantity > 0", pl.col("quantity") > 0),
+        Check(
+            "quantity > 0, or only the commission changed",
+            (pl.col("quantity") > 0)
+            | ((pl.col("quantity") == 0) & pl.col("purpose").is_in(["commission_adjustment", "bust"])),
+        ),
         Check("price >= 0", pl.col("price") >= 0),
         Check("rate > 0", pl.col("rate") > 0),
     )
@@ -833,7 +842,7 @@ class Executions(Table):
     account = Column(STRING, "account at the broker")
     execution_id = Column(STRING, "the broker's id without its revision")
     revision = Column(INTEGER, "1 as first told; a correction has the next one")
-    report = Column(STRING, "execution, or commission once it is known")
+    report = Column(STRING, "execution; commission once it is known, commission 2 ... when it changes")
     book = Column(STRING, "book that it belongs to")
     order_ref = Column(STRING, "order it belongs to; empty for what the desk did not order")
     cause = Column(STRING, "order, manual, assignment, exercise, lapse or external")
@@ -853,13 +862,29 @@ class Executions(Table):
     run_id = Column(STRING, "run that recorded it")
 
     checks = (
-        one_of("report", "execution", "commission"),
+        Check(
+            "report is execution or commission",
+            pl.col("report").str.contains(r"^(execution|commission( \d+)?)$"),
+        ),
         one_of("cause", "order", "manual", "assignment", "exercise", "lapse", "external"),
         one_of("side", "BUY", "SELL"),
         *finite("quantity", "price", "commission"),
         Check("quantity >= 0", pl.col("quantity") >= 0),
         Check("revision >= 1", pl.col("revision") >= 1),
     )
+
+
+class Deliveries(Table):
+    """Alerts that somebody has taken upon himself to tell: append-only, written before they are sent."""
+
+    name = "deliveries"
+    key = ("book", "alert_id")
+    sort = ("book", "known_at")
+
+    book = Column(STRING, "name of the book")
+    alert_id = Column(STRING, "identity of the alert")
+    known_at = Column(INSTANT, "when it was taken")
+    run_id = Column(STRING, "run that tells it")
 
 
 class Leases(Table):
@@ -944,6 +969,6 @@ BOOK: tuple[type[Table], ...] = (
     Performance,
     Risk,
 )
-CONTROL: tuple[type[Table], ...] = (Halts, BrokerSnapshots, Executions, Leases, Runs)
+CONTROL: tuple[type[Table], ...] = (Halts, BrokerSnapshots, Executions, Deliveries, Leases, Runs)
 TABLES: dict[str, type[Table]] = {table.name: table for table in (*MARKET, *BOOK, *CONTROL)}
 """Every table of the lake by name."""

@@ -23,6 +23,7 @@ KEPT = 64
 """Handles kept at most; the one not used for longest goes first."""
 
 Mark = tuple[int, int, int]
+"""Inode, time of change and size of a log entry."""
 
 
 class _Kept(NamedTuple):
@@ -58,6 +59,19 @@ def handle_at(lake: Lake, table: type[Table], version: int) -> DeltaTable | None
         return open_table(lake, table, version)
     folder = lake.path / table.name
     return _kept(folder, version) or _keep(folder, open_table(lake, table, version))
+
+
+def mark(lake: Lake, table: type[Table], version: int) -> Mark | None:
+    """What tells the log entry of a version from any other; None behind a URL, or where there is none."""
+    return None if lake.path is None else _mark(lake.path / table.name, version)
+
+
+def is_newest(lake: Lake, table: type[Table], version: int) -> bool:
+    """Whether no later version than one that exists has been committed."""
+    if lake.path is not None:
+        return not _entry(lake.path / table.name, version + 1).exists()
+    handle = open_table(lake, table)
+    return handle is None or handle.version() <= version
 
 
 def _kept(folder: Path, version: int) -> DeltaTable | None:

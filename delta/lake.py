@@ -134,6 +134,9 @@ def open_table(lake: Lake, table: type[Table], version: int | None = None) -> De
         The table was written with another schema.
     """
     with translating(f"{lake.uri}/{table.name}"):
+        # A look at a folder costs far less than a look for a log, and many tables of a lake are not there.
+        if lake.path is not None and not (lake.path / table.name).is_dir():
+            return None
         try:
             handle = DeltaTable(
                 lake.table_uri(table.name), version=version, storage_options=lake.storage_options

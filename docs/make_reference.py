@@ -87,6 +87,8 @@ def commands() -> Iterator[str]:
 def walked(path: str, group: Any) -> Iterator[tuple[str, Any]]:
     """Every command below a group with its full name."""
     for name, command in group.commands.items():
+        if getattr(command, "invoke_without_command", False):
+            yield f"{path} {name}", command
         if hasattr(command, "commands"):
             yield from walked(f"{path} {name}", command)
         else:

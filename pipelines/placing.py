@@ -1,19 +1,12 @@
 """The job that places a book's approved orders."""
 
-from datetime import datetime
-
 import dagster as dg
 from pydantic import Field
 
 from assets.stage import CODE_VERSION
-from resources.brokers.halts import halted
 from resources.brokers.needs import places_at_broker
 from resources.brokers.paper import place
-from resources.config import DeskConfig
 from resources.desk import DeskResource
-from resources.notifications import addresses, notify
-from trading.alerts import Alert
-from trading.book import BookConfig
 
 
 class PlaceOrders(dg.Config):
@@ -41,16 +34,13 @@ def place_approved_orders(context: dg.OpExecutionContext, config: PlaceOrders, d
         return
     from resources.brokers.session import place_book  # noqa: PLC0415 - the client of the gateway is slow to import
 
-    lake, settings, halted_before = desk.lake(), desk.config(), halted(desk.lake(), book.name)
     outcome = place_book(
-        lake, settings, book, now=desk.now(), run_id=context.run_id, code_version=CODE_VERSION
+        desk.lake(), desk.config(), book, now=desk.now(), run_id=context.run_id, code_version=CODE_VERSION
     )
     for reason in outcome.waiting:
         context.log.warning(f"orders wait: {reason}")
     if outcome.frozen:
         context.log.error(f"book {book.name} is frozen: {outcome.frozen}")
-        if not halted_before:
-            tell_frozen(settings, book, desk.now(), outcome.frozen)
     states = list(outcome.states.values())
     context.add_output_metadata(
         {
@@ -61,17 +51,6 @@ def place_approved_orders(context: dg.OpExecutionContext, config: PlaceOrders, d
             **{f"orders {state.lower()}": states.count(state) for state in sorted(set(states))},
         }
     )
-
-
-def tell_frozen(desk: DeskConfig, book: BookConfig, now: datetime, reason: str) -> None:
-    """Tell the people of a book that nothing more is sent until one of them resumes it."""
-    alert = Alert(book.name, now.date(), "error", "error", "placing", f"frozen: {reason}")
-    targets = addresses(
-        [*desk.notifications.urls, *book.alerts.urls],
-        mail_server=desk.notifications.mail_server,
-        recipients=book.alerts.email,
-    )
-    notify([alert], targets)
 
 
 @dg.job(executor_def=dg.in_process_executor)

@@ -1,8 +1,8 @@
 """Trading calendars: sessions with their true opening and closing times, half days included.
 
 ``exchange_calendars`` knows the holidays; this module keeps its answer as polars frames, forty years at a
-time (a build costs much the same for one year as for forty) and each of them built once a process.
-:func:`usual_calendar` says which one an asset class trades on where nobody tells it.
+time: a build costs much the same for one year as for forty. It is kept in memory, and as a file for the
+next process. :func:`usual_calendar` says which one an asset class trades on where nobody tells it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from delta.contracts import Sessions
+from resources.calendar_files import kept
 
 ALL_DAY, WEEKDAYS, STOCKS = "24/7", "24/5", "XNYS"
 """Calendars of crypto, of foreign exchange and of everything that an exchange lists."""
@@ -191,6 +192,10 @@ def _nearest(calendar: str, frame: pl.DataFrame, at: int, day: date) -> date:
 
 @lru_cache(maxsize=64)
 def _years(calendar: str, first: int) -> pl.DataFrame:
+    return kept(calendar, first, partial(_built, calendar, first))
+
+
+def _built(calendar: str, first: int) -> pl.DataFrame:
     """Sessions of the years from one on; a part of them where the calendar's bounds cut in."""
     built = _build(calendar, date(first, 1, 1), date(min(first + SPAN - 1, LATEST.year), 12, 31))
     if built is None:

@@ -30,13 +30,14 @@ from pydantic import Field
 
 from resources.http_errors import LATER, AgainError, Asked, one_line, without_login
 from resources.keys import Key, KeyTransport
-from resources.providers.base import ProviderError, RateLimited, Settings
+from resources.providers.base import NoData, ProviderError, RateLimited, Settings
 from resources.raw_answers import RawAnswers, RawRequest
 
 # At its lowest level the library below the client logs headers, in which a service may echo a key.
 logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 T = TypeVar("T")
+log = logging.getLogger("desk.data")
 Refusals = Callable[[int, str], type[ProviderError] | None]
 
 UNREADABLE = (
@@ -54,6 +55,9 @@ UNREADABLE = (
     pl.exceptions.PolarsError,
 )
 """What a parser raises when an answer is not of the shape it was written for."""
+SAME = "ask for the same range as then, or without --kept"
+LOOK = 3.0
+"""Seconds in which an address must answer a look whether it is there."""
 
 
 class Pace(NamedTuple):
@@ -106,6 +110,9 @@ class _Gate(NamedTuple):
     limiter: pyrate_limiter.Limiter | None
     slots: threading.BoundedSemaphore
     patience: float
+
+
+_MAKING = threading.Lock()
 
 
 @lru_cache(maxsize=64)
@@ -192,7 +199,11 @@ class Client:
         store = self.store
         if store is None:
             return _parsed(parse, self._ask(asked, query), asked)
-        kept = store.find(request, self._max_age()) if valid_for is not None else None
+        kept = store.find(request, self._max_age()) if valid_for is not None or store.only else None
+        if store.only:
+            if kept is None:
+                raise NoData(self.provider, f"no kept answer of {asked.url}", symbol=symbol, remedy=SAME)
+            return _parsed(parse, kept.body, asked)
         if kept is not None:
             try:
                 return _parsed(parse, kept.body, asked)
@@ -275,6 +286,16 @@ class Client:
             return self._http
 
 
+def _told_again(details: stamina.instrumentation.RetryDetails) -> None:
+    """Say why and when a request is repeated."""
+    failure = details.caused_by
+    said = failure.error if isinstance(failure, AgainError) else failure
+    log.info("%s; trying again in %.1f s", said, details.wait_for)
+
+
+stamina.instrumentation.set_on_retry_hooks([_told_again])
+
+
 def repeated(settings: HttpSettings, once: Callable[[], T]) -> T:
     """Result of a call that may fail for a while.
 
@@ -318,7 +339,8 @@ def paced(asked: Asked, base_url: str, pace: tuple[Pace, ...], at_once: int) -> 
     RateLimited
         When there is no turn within twice the longest window of the pace.
     """
-    gate = _gate(base_url, pace, at_once)
+    with _MAKING:  # two first requests at a time would each get a gate of their own
+        gate = _gate(base_url, pace, at_once)
     if gate.limiter is not None and not gate.limiter.try_acquire(asked.provider, timeout=gate.patience):
         raise RateLimited(asked.provider, "its pace is used up", symbol=asked.symbol, remedy=LATER)
     with gate.slots:
@@ -357,11 +379,35 @@ class HttpProvider:
         """What the service calls a symbol."""
         return self.settings.tickers.get(symbol, symbol)
 
+    def health(self) -> str:
+        """Whether its address answers; see :func:`reached`."""
+        return reached(self.settings.base_url)
+
     @staticmethod
     def refusal(status: int, body: str) -> type[ProviderError] | None:
         """Error type of a refused request, where the service has its own habits."""
         del status, body
         return None
+
+
+def reached(base_url: str) -> str:
+    """Whether somebody answers at an address, in words: whatever the status says, the service is there.
+
+    Nothing is repeated and no key is sent.
+    """
+    started = time.monotonic()
+    try:
+        with (
+            httpx2.Client(verify=_trust(), proxy=_proxy(base_url), timeout=LOOK) as client,
+            client.stream("GET", base_url) as response,  # the body stays where it is
+        ):
+            status = response.status_code
+    except httpx2.TimeoutException:
+        return f"no answer in {LOOK:g} s"
+    except (httpx2.TransportError, httpx2.InvalidURL) as error:
+        return f"not reached: {one_line(str(error))}"
+    spent = f"in {time.monotonic() - started:.1f} s"
+    return f"answers with status {status} {spent}" if status >= 500 else f"answers {spent}"
 
 
 def keep_answers(provider: object, store: RawAnswers | None) -> None:

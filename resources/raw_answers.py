@@ -3,13 +3,14 @@
 An answer is kept before it is parsed, so that a corrected parser can be run over it again and a fault of
 a source can be shown. One file holds one answer: a JSON line that says what was asked (never a key) and
 the body, compressed together (zstd). A file is never changed; an answer that could not be used gets a
-marker beside it and is not served again.
+marker beside it and is not served again, and one whose file is damaged counts as not there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from typing import Any, Protocol
 
 import pyarrow.fs as arrow_fs
 from deltalake.fs import DeltaStorageHandler
+
+log = logging.getLogger("desk.raw_answers")
 
 FOLDER = "_raw"
 SUFFIX = ".zst"
@@ -108,6 +111,9 @@ class RawAnswers:
         Options of the object store.
     now : callable, optional
         Clock.
+    only : bool
+        Whether kept answers stand for all new ones, whatever their age, so that their parsers run again and
+        nobody is asked.
     """
 
     def __init__(
@@ -115,7 +121,10 @@ class RawAnswers:
         uri: str,
         storage_options: dict[str, str] | None = None,
         now: Callable[[], datetime] = _now,
+        *,
+        only: bool = False,
     ) -> None:
+        self.only = only
         self._files = arrow_fs.PyFileSystem(DeltaStorageHandler(uri, storage_options))
         self._now = now
 
@@ -158,12 +167,15 @@ class RawAnswers:
             Older answers do not count, whatever their validity.
         """
         files = self._list(_folder(request), recursive=False)
+        if self.only:
+            # What could not be used may have been the parser's fault.
+            every = [path for path in files if path.endswith(SUFFIX)]
+            return self._read(max(every)) if every else None
         usable = [path for path in files if path.endswith(SUFFIX) and path + UNUSABLE not in files]
-        if not usable:
-            return None
-        answer = self._read(max(usable))
+        newest = (self._whole(path) for path in sorted(usable, reverse=True))
+        answer = next((found for found in newest if found is not None), None)
         now = self._now()
-        if answer.valid_until is None or answer.valid_until <= now:
+        if answer is None or answer.valid_until is None or answer.valid_until <= now:
             return None
         if max_age is not None and answer.received_at + max_age <= now:
             return None
@@ -186,16 +198,28 @@ class RawAnswers:
         files = self._list(f"{FOLDER}/{provider}", recursive=True)
         for path in sorted(files):
             if path.endswith(SUFFIX) and (unusable or path + UNUSABLE not in files):
-                yield self._read(path)
+                answer = self._whole(path)
+                if answer is not None:
+                    yield answer
 
     def _write(self, path: str, content: bytes) -> None:
         with self._files.open_output_stream(path, compression=COMPRESSION) as stream:
             stream.write(content)
 
+    def _whole(self, path: str) -> RawAnswer | None:
+        """A kept answer; None, and a warning, where its file is damaged: another one can be asked for."""
+        try:
+            return self._read(path)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("the kept answer %s is damaged and left out: %s", path, error)
+            return None
+
     def _read(self, path: str) -> RawAnswer:
         with self._files.open_input_stream(path, compression=COMPRESSION) as stream:
             head, _, body = stream.read().partition(b"\n")
         record = json.loads(head)
+        if hashlib.sha256(body).hexdigest() != record["sha256"]:
+            raise ValueError("the body is not the one that was kept")
         return RawAnswer(
             path,
             RawRequest(record["provider"], record["url"], record["parameters"], record["symbol"]),
@@ -211,9 +235,9 @@ class RawAnswers:
         }
 
 
-def raw_answers(lake: HasLocation) -> RawAnswers:
-    """Store of the raw answers of a lake."""
-    return RawAnswers(lake.uri, lake.storage_options)
+def raw_answers(lake: HasLocation, *, only: bool = False) -> RawAnswers:
+    """Store of the raw answers of a lake; ``only``: they stand for all new ones."""
+    return RawAnswers(lake.uri, lake.storage_options, only=only)
 
 
 def local_raw_answers(folder: Path) -> RawAnswers:

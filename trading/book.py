@@ -11,43 +11,14 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from trading.configuration import AssetClass, Model
+from trading.liquidity import LiquidityConfig
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
 """ISO 4217 code, or a token's ticker."""
-AssetClass = Literal["stock", "etf", "crypto", "fx", "option", "index", "future"]
-
-
-class Model(BaseModel):
-    """Base of all configuration: unknown keys, NaN and infinities are refused and values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse ``true`` where a number is asked for: pydantic would read it as 1."""
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
-            raise ValueError("must be a number, not true or false")
-        return value
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _number_is_no_date(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse a number where a date is asked for: pydantic would read it as seconds since 1970."""
-        asked = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, int | float) and asked in (date, date | None):
-            raise ValueError("must be a date such as 2020-01-31")
-        return value
 
 
 class UniverseConfig(Model):
@@ -190,6 +161,8 @@ class RiskConfig(Model):
         At most so many positions correlated above the limit with a new one over the window.
     regime : bool
         Scale size and positions by the benchmark's regime (needs ``benchmark``).
+    liquidity : LiquidityConfig
+        Limits of the order book that an entry would meet, where the lake has snapshots of it.
     """
 
     max_daily_loss: float = Field(default=0.03, gt=0, le=1)
@@ -201,6 +174,7 @@ class RiskConfig(Model):
     correlation_limit: float = Field(default=0.7, ge=-1, le=1)
     correlation_window: int = Field(default=60, ge=5)
     regime: bool = True
+    liquidity: LiquidityConfig = LiquidityConfig()
 
 
 class SlippageConfig(Model):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from trading.decision.desk import Day, Decisions, Desk, Regime, account_of
 from trading.decision.entries import candidate_lists, consider
 from trading.decision.exits import leave
+from trading.decision.fitting import fit, resize
 from trading.decision.protection import protect
 from trading.decision.weights import rebalance
 from trading.rules import Policy
@@ -35,8 +36,8 @@ def decide(state: BookState, day: Day, policy: Policy) -> Decisions:
     Returns
     -------
     Decisions
-        Every order asked for, approved or rejected with the gates' verdicts, in the order: changes of
-        protective orders, exits, rebalancing, entries.
+        Every order asked for, approved or rejected with the gates' verdicts, in the order: cancels of what
+        has nothing to close, changes of protective orders, exits, rebalancing, entries.
     """
     desk = Desk(policy, state, day, account_of(state, day), Decisions())
     closing: dict[Key, str] = {}
@@ -49,7 +50,9 @@ def decide(state: BookState, day: Day, policy: Policy) -> Decisions:
             weights.setdefault(signal.strategy, []).append(signal)
         elif signal.action in ("CLOSE", "SELL", "COVER"):
             closing[signal.strategy, signal.symbol] = signal.reason
+    fit(desk)
     protect(desk)
+    resize(desk)
     leave(desk, closing)
     for strategy, targets in weights.items():
         rebalance(desk, strategy, targets)

@@ -119,7 +119,8 @@ def walk(levels: Floats, quantity: float) -> Walk:
         return Walk(0.0, float("nan"))
     before = np.cumsum(levels[:, 1]) - levels[:, 1]
     taken = np.clip(quantity - before, 0.0, levels[:, 1])
-    filled = float(taken.sum())
+    # Not the sum of the parts: what the book holds is filled to the last unit, whatever they round to.
+    filled = min(quantity, float(levels[:, 1].sum()))
     return Walk(filled, float(taken @ levels[:, 0]) / filled if filled else float("nan"))
 
 

@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-import talib
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from trading import indicators
 from trading.history import History, select
-from trading.indicators.slices import Floats, per_symbol
+from trading.indicators.slices import Floats
 
 REGIMES = pl.Schema(
     {
@@ -160,7 +159,7 @@ def regression_slope(close: Floats, offsets: NDArray[np.int64], window: int) -> 
 
     NaN on the first ``window - 1`` bars.
     """
-    line = per_symbol(lambda series: talib.LINEARREG_SLOPE(series, window), offsets, close)
+    line = indicators.linear_regression_slope(close, offsets, window)
     slope: Floats = line / indicators.simple_moving_average(close, offsets, window)
     return slope
 

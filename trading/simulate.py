@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from trading.day import Day, Decisions, Regime, decide
 from trading.journal import Journal
-from trading.ledger import Booking, to_cents
+from trading.ledger import Booking, amend, to_cents
+from trading.liquidity import Book
 from trading.matching import FillSource, Market, MatchResult, split_order
 from trading.orders import Bar, Execution
 from trading.rules import Policy
@@ -25,11 +26,15 @@ from trading.window import Action, PriceWindow, SessionTimes
 
 
 class Inputs(NamedTuple):
-    """Research of the window, by session; candidates also by strategy, best first."""
+    """Research of the window, by session; candidates also by strategy, best first.
+
+    ``order_books`` are the fresh snapshots at each close by symbol.
+    """
 
     signals: Mapping[date, Sequence[Signal]]
     candidates: Mapping[date, Mapping[str, Sequence[Candidate]]]
     regimes: Mapping[date, Regime]
+    order_books: Mapping[date, Mapping[str, Book]] = {}
 
 
 def simulate(
@@ -153,6 +158,7 @@ class _Walk:
             candidates=self.inputs.candidates.get(times.session, {}),
             regime=self.inputs.regimes.get(times.session),
             opening_equity=opening / 100,
+            order_books=self.inputs.order_books.get(times.session, {}),
         )
         self._place(decide(state, day, self.policy), times)
         state.session = times.session
@@ -205,6 +211,10 @@ class _Walk:
         state = self.state
         reasons = {order.order_ref: order.reason for order in state.working if order.purpose == "exit"}
         state.working = result.working
+        for amendment in result.amendments:
+            instrument = self.prices.instruments.get(amendment.execution.symbol)
+            amended = amend(state.ledger, amendment, instrument.multiplier if instrument else 1.0)
+            self._record_fills(amended, times)
         for execution in result.executions:
             instrument = self.prices.instruments.get(execution.symbol)
             opening = execution.phase != "close"
@@ -221,13 +231,13 @@ class _Walk:
                 event.average_price,
                 event.reason,
             )
-        if result.events:
+        if result.events or result.executions or result.amendments:
             entering = {(o.strategy, o.symbol) for o in state.working if o.purpose == "entry"}
             for key in [k for k in state.plans if k not in state.ledger.positions and k not in entering]:
                 del state.plans[key]
 
     def _record_fills(self, booked: Sequence[tuple[Execution, Booking]], times: SessionTimes) -> None:
-        """Record executions that nobody ordered: cash for fractions, delistings."""
+        """Record what nobody ordered: cash for fractions, delistings, amendments of executions."""
         for execution, booking in booked:
             rate = self.prices.rate(self.index, execution.symbol, opening=True)
             self._record_fill(execution, booking, times, rate)
@@ -351,6 +361,11 @@ class _Walk:
                     order.limit_price = price
                 else:
                     order.stop_price = price
+        for order in state.working if decided.sizes else ():
+            order.quantity = decided.sizes.get(order.order_ref, order.quantity)
+        if decided.cancels:
+            ended = self.market.cancel(state.working, decided.cancels, times.session, "nothing left to close")
+            self._settle(ended, times)
         state.working.extend(decided.orders)
         for order in decided.orders:
             if self.acknowledge or order.order_type == "market_on_close":

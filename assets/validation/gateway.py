@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from assets.desk import walk
-from assets.inputs import day_before
+from assets.inputs import RefusedError, day_before
 from assets.stage import CODE_VERSION
 from delta import Commit, Lake
 from resources.brokers.base import Pace
@@ -32,12 +32,27 @@ def traded_book(book: BookConfig, first: date, last: date) -> BookConfig:
     """A book over a range of sessions as a paper book whose orders go to a gateway.
 
     Every order is sent at once: there is no person to protect from a fast run through the past.
+
+    Raises
+    ------
+    RefusedError
+        When the book converts currencies.
     """
+    refuse_conversion(book)
     placement = book.placement.model_copy(
         update={"broker": "ib", "orders_per_minute": 100_000, "orders_per_day": 100_000, "hours": "any"}
     )
     changes = {"mode": "paper", "start": first, "end": last, "placement": placement}
     return BookConfig.model_validate(book.model_dump(by_alias=True) | changes)
+
+
+def refuse_conversion(book: BookConfig) -> None:
+    """Refuse a book of several currencies: a broker keeps a balance in each of them."""
+    if book.conversion:
+        raise RefusedError(
+            f"book {book.name} converts {', '.join(book.conversion)}: a gateway keeps a balance in each "
+            "currency, this book one in its own; backfill it, or run it with simulated fills"
+        )
 
 
 def gateway_settings(book: BookConfig, lake: Lake, first: date) -> Settings:

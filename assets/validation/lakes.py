@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from assets.desk import LOOKS
 from assets.inputs import MARKET_READS, universe
 from assets.stage import CODE_VERSION
 from delta import Lake, Provenance, Table, create_lake, pin, write
@@ -25,7 +26,8 @@ def trial_lake(lake: Lake, book: BookConfig, last: date, folder: Path) -> Lake:
     folder : Path
         Where the lake is made.
     """
-    pins = pin(lake, [*MARKET_READS, Sessions])
+    looks = LOOKS if book.risk.liquidity.enabled else ()
+    pins = pin(lake, [*MARKET_READS, *looks, Sessions])
     described = pins.read(Instruments).collect()
     symbols = universe(book, described)
     mine = pl.col("symbol").is_in(symbols)
@@ -35,6 +37,7 @@ def trial_lake(lake: Lake, book: BookConfig, last: date, folder: Path) -> Lake:
         CorporateActions: received,
         Bars: _bars(pins.read(Bars, where=mine & (pl.col("timeframe") == book.timeframe)).collect(), last),
         Sessions: _hours(book, last),
+        **{table: pins.read(table, where=mine & (pl.col("session") <= last)).collect() for table in looks},
     }
     made = create_lake(folder)
     for table, frame in frames.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.desk import policy, walk
+from assets.desk import order_books, policy, reads, walk
 from assets.inputs import (
     MARKET_READS,
     MarketFrames,
@@ -149,7 +149,8 @@ def _researched(lake: Lake, book: BookConfig, days: list[date]) -> tuple[MarketF
         for row in found["regimes"].iter_rows(named=True)
     }
     signals = signals_by_session(found["signals"], found["candidates"])
-    return market, Inputs(signals, candidates_by_session(found["candidates"]), regimes)
+    looks = order_books(pin(lake, reads(book)), book, market.history.symbols, days[0], days[-1])
+    return market, Inputs(signals, candidates_by_session(found["candidates"]), regimes, looks)
 
 
 def _backfilled(book: BookConfig, market: MarketFrames, inputs: Inputs, days: list[date]) -> Frames:

@@ -78,7 +78,7 @@ def list_books(as_json: AsJson = False) -> None:
     elif rows:
         print_table(header, rows, right=[name == "capital" for name in header])
     else:
-        note(f"no books in {context.desk().books}")
+        note(f"no books in {context.books_folder()}")
 
 
 @app.command()
@@ -168,9 +168,9 @@ def _all_files() -> list[str]:
     from pipelines.cli.exits import MissingError
     from resources.config.books import book_files
 
-    files = book_files(context.desk().books)
+    files = book_files(context.books_folder())
     if not files:
-        raise MissingError(f"no book files in {context.desk().books}; desk init writes the shipped ones")
+        raise MissingError(f"no book files in {context.books_folder()}; desk init writes the shipped ones")
     return [str(file) for file in files]
 
 

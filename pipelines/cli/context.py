@@ -41,8 +41,14 @@ def remember(config: Path | None, lake: str | None) -> None:
 
 
 @cache
-def desk() -> DeskConfig:
+def desk(*, providers: bool = True) -> DeskConfig:
     """The desk's configuration, with the options over it.
+
+    Parameters
+    ----------
+    providers : bool
+        Whether names and settings of providers are checked, too, which imports them; reading the lake and
+        the books needs none.
 
     Raises
     ------
@@ -54,7 +60,7 @@ def desk() -> DeskConfig:
     environment = dict(os.environ)
     if _options.lake is not None:
         environment["DESK_LAKE"] = _options.lake
-    return load_desk(_options.config, environment)
+    return load_desk(_options.config, environment, providers=providers)
 
 
 def config_file() -> Path | None:
@@ -87,15 +93,20 @@ def lake(*, create: bool = False) -> Lake:
     """
     from delta.lake import open_lake
 
-    config = desk()
+    config = desk(providers=create)
     return open_lake(config.lake, storage_options=dict(config.storage_options) or None, create=create)
+
+
+def books_folder() -> str:
+    """Folder of the book files."""
+    return desk(providers=False).books
 
 
 def books() -> dict[str, BookConfig]:
     """Books of the desk's folder, by name; their strategies are not looked at."""
     from resources.config import load_books
 
-    return load_books(desk().books, strategies=False)
+    return load_books(books_folder(), strategies=False)
 
 
 def book(name: str, *, strategies: bool = True) -> BookConfig:
@@ -113,13 +124,14 @@ def book(name: str, *, strategies: bool = True) -> BookConfig:
     from resources.config.files import SUFFIXES
     from resources.config.problems import suggestion
 
+    folder = books_folder()
     if Path(name).suffix and Path(name).is_file():
         return load_book(name, strategies=strategies)
-    found = find_book(desk().books, name, strategies=strategies)
+    found = find_book(folder, name, strategies=strategies)
     if found is None and Path(name).suffix in SUFFIXES:
         raise InputError(f"{name}: no such file")
     if found is None:
-        names = sorted(map(default_name, book_files(desk().books)))
+        names = sorted(map(default_name, book_files(folder)))
         remedy = suggestion(name, names) if names else "; desk init writes the shipped books"
-        raise InputError(f"no book {name!r} in {desk().books}{remedy}")
+        raise InputError(f"no book {name!r} in {folder}{remedy}")
     return found

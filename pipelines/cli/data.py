@@ -36,6 +36,41 @@ Source = Annotated[
     str | None, typer.Option("--source", help="Provider to ask instead of the configured ones.")
 ]
 
+AssetClass = Annotated[str, typer.Option(help="Asset class of symbols that the lake does not know.")]
+Refetch = Annotated[
+    bool, typer.Option("--refetch", help="Fetch known sessions again; changes are corrections.")
+]
+Repair = Annotated[
+    bool, typer.Option("--repair", help="Put faults right that have one right answer, and flag the bars.")
+]
+
+
+@app.command()
+def fetch(
+    symbols: Annotated[list[str], typer.Argument(help="Symbols.")],
+    first: First = None,
+    last: Last = None,
+    timeframe: Timeframe = "1d",
+    asset_class: AssetClass = "stock",
+    source: Source = None,
+    refetch: Refetch = False,
+    repair: Repair = False,
+    kept: Annotated[
+        bool,
+        typer.Option("--kept", help="Read the answers kept from the same request again; ask nobody."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch bars, splits and dividends of symbols into the lake: what it does not have, and what has changed.
+
+    Providers are asked for several symbols at once as far as their limits allow. What has been written stays
+    when the command is interrupted; the next one goes on from there. Exit code 1 when some symbol could not
+    be written.
+    """
+    _update(
+        symbols, None, first, last, timeframe, asset_class, source, refetch or kept, repair, as_json, kept
+    )
+
 
 @app.command()
 def ingest(
@@ -46,52 +81,21 @@ def ingest(
     first: First = None,
     last: Last = None,
     timeframe: Timeframe = "1d",
-    asset_class: Annotated[
-        str, typer.Option(help="Asset class of symbols that the lake does not know.")
-    ] = "stock",
+    asset_class: AssetClass = "stock",
     source: Source = None,
-    refetch: Annotated[
-        bool, typer.Option("--refetch", help="Fetch known sessions again; changes are corrections.")
-    ] = False,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Put faults right that have one right answer, and flag the bars.")
-    ] = False,
+    refetch: Refetch = False,
+    repair: Repair = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write what is new or changed into the lake; bad rows go to quarantine with the reason.
+    """Fetch what the books need into the lake; bad rows go to quarantine with the reason.
 
     Exit code 1 when some symbol could not be written; the others are.
     """
-    from assets.market_data import update_market
-    from pipelines.cli.output import note, progress
-
-    now = datetime.now(UTC)
-    lake = context.lake(create=True)
-    requests = _requests(lake, symbols, books, asset_class, now)
-    requests = {kind: _narrowed(request, first, last, timeframe) for kind, request in requests.items()}
-    if not requests:
-        raise MissingError("no book asks for market data; name symbols, or write a book")
-    names = {symbol for request in requests.values() for symbol in request.symbols}
-    with native_noise_hidden(), progress(f"asking for {len(names)} symbols"):
-        update = update_market(
-            lake,
-            context.desk(),
-            requests,
-            now=now,
-            run_id=f"desk-data-ingest-{now:%Y%m%dT%H%M%S.%fZ}",
-            source=source or "",
-            refetch=refetch,
-            repair=repair,
-        )
-    _print_update(update, as_json)
-    for problem in update.problems():
-        note(f"desk: {problem}")
-    if update.problems():
-        raise typer.Exit(Exit.FAILED)
+    _update(symbols, books, first, last, timeframe, asset_class, source, refetch, repair, as_json)
 
 
 @app.command()
-def fetch(
+def ask(
     symbols: Annotated[list[str], typer.Argument(help="Symbols.")],
     source: Annotated[
         str | None, typer.Option("--source", help="Provider; the first configured one when left out.")
@@ -131,12 +135,18 @@ def fetch(
 @app.command()
 def sources(
     name: Annotated[str | None, typer.Argument(help="Provider whose settings are shown.")] = None,
+    health: Annotated[
+        bool, typer.Option("--health", help="Look whether every provider answers, not only those in use.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the providers, what they serve, and whether their key is set; with a name: its settings."""
+    """List the providers, what they serve, whether their key is set, and whether those in use answer.
+
+    With a name: its settings.
+    """
     from pipelines.cli.output import print_json, print_table
 
-    header, listed = (_SOURCES, _sources()) if name is None else (_SETTINGS, _settings(name))
+    header, listed = (_SOURCES, _sources(everywhere=health)) if name is None else (_SETTINGS, _settings(name))
     if as_json:
         print_json([dict(zip(header, row, strict=True)) for row in listed])
     elif listed:
@@ -145,7 +155,16 @@ def sources(
         typer.echo(f"{name} has no settings")
 
 
-_SOURCES = ("provider", "in use", "asset classes", "timeframes", "actions", "chains", "key")
+_SOURCES = ("provider", "in use", "asset classes", "timeframes", "actions", "besides", "key", "health")
+_BESIDES = {
+    "chain": "chains",
+    "rates": "rates",
+    "volatility": "rates",
+    "depth": "depth",
+    "constituents": "members",
+    "market_caps": "caps",
+}
+"""What a provider serves besides bars, by the method that asks for it."""
 _SETTINGS = ("setting", "value", "default", "allowed")
 
 
@@ -185,6 +204,50 @@ def check(
                 typer.echo(f"\n{title}")
                 print_frame(found.select("symbol", "session", "rule", "reason"), 50)
     if not verdict.rejected.is_empty():
+        raise typer.Exit(Exit.FAILED)
+
+
+def _update(
+    symbols: list[str] | None,
+    books: list[str] | None,
+    first: str | None,
+    last: str | None,
+    timeframe: str,
+    asset_class: str,
+    source: str | None,
+    refetch: bool,
+    repair: bool,
+    as_json: bool,
+    kept: bool = False,
+) -> None:
+    """Bring the lake up to date, with a progress bar, and tell what was done."""
+    from assets.market_data import update_market
+    from pipelines.cli.output import note, progress
+
+    now = datetime.now(UTC)
+    lake = context.lake(create=True)
+    requests = _requests(lake, symbols, books, asset_class, now)
+    requests = {kind: _narrowed(request, first, last, timeframe) for kind, request in requests.items()}
+    if not requests:
+        raise MissingError("no book asks for market data; name symbols, or write a book")
+    wanted = sum(len(set(request.symbols)) for request in requests.values())
+    with native_noise_hidden(), progress(f"fetching {wanted} symbols", wanted) as advance:
+        update = update_market(
+            lake,
+            context.desk(),
+            requests,
+            now=now,
+            run_id=f"desk-data-fetch-{now:%Y%m%dT%H%M%S.%fZ}",
+            source=source or "",
+            refetch=refetch,
+            repair=repair,
+            kept=kept,
+            tell=lambda symbol: advance(1, f"fetching {wanted} symbols: {symbol}"),
+        )
+    _print_update(update, as_json)
+    for problem in update.problems():
+        note(f"desk: {problem}")
+    if update.problems():
         raise typer.Exit(Exit.FAILED)
 
 
@@ -238,17 +301,24 @@ def _print_update(update: MarketUpdate, as_json: bool) -> None:
     print_json({**counts, "problems": update.problems(), "versions": versions})
 
 
-def _sources() -> list[tuple[Any, ...]]:
+def _sources(*, everywhere: bool) -> list[tuple[Any, ...]]:
+    from resources.providers.health import healths
     from resources.providers.registry import available
 
-    used = context.desk().data.providers_in_use()
+    desk = context.desk()
+    used = desk.data.providers_in_use()
+    known = sorted(available().items())
+    looked_at = [name for name, _ in known if everywhere or name in used]
+    told = healths({name: desk.settings(name) for name in looked_at}, looked_at)
     rows = []
-    for name, found in sorted(available().items()):
+    for name, found in known:
         serves = found.capabilities
         key = serves.needs_key
         state = "" if key is None else f"{key} {'is set' if os.environ.get(key) else 'is not set'}"
         classes, timeframes = " ".join(serves.asset_classes), " ".join(serves.timeframes)
-        rows.append((name, name in used, classes, timeframes, serves.corporate_actions, serves.chains, state))
+        besides = " ".join(dict.fromkeys(what for method, what in _BESIDES.items() if hasattr(found, method)))
+        reach = (classes, timeframes, serves.corporate_actions, besides)
+        rows.append((name, name in used, *reach, state, told.get(name, "")))
     return rows
 
 

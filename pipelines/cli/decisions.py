@@ -106,7 +106,7 @@ def _book(name: str) -> BookConfig:
     """Book by its file, or as it was last used."""
     from resources.books import known_book
 
-    return known_book(context.desk().books, context.lake, name, strategies=False)
+    return known_book(context.books_folder(), context.lake, name, strategies=False)
 
 
 def _decided(pins: Pins, book: str) -> tuple[date, date]:
@@ -154,7 +154,17 @@ def _print_explanation(found: Explanation) -> None:
         ("order_ref", "session", "intent", "purpose", "order_type", "quantity", "stop_price", "limit_price"),
     )
     _block("events", found.events, ("sequence", "session", "state", "filled", "remaining", "message"))
-    _block("fills", found.fills, ("session", "side", "quantity", "price", "commission", "realised_pnl"))
+    _block(
+        "told by the broker",
+        found.executions,
+        ("execution_id", "revision", "report", "side", "quantity", "price", "commission", "executed_at"),
+    )
+    _block(
+        "fills",
+        found.fills,
+        ("session", "purpose", "side", "quantity", "price", "commission", "realised_pnl"),
+    )
+    _block("alerts", found.alerts, ("known_at", "severity", "message"))
     _block(
         "bars",
         found.bars,

@@ -78,6 +78,9 @@ _CODES = {
     "GatewayError": Exit.REFUSED,
     "EveningError": Exit.REFUSED,
     "UnknownProvider": Exit.INPUT,
+    "LeaseError": Exit.REFUSED,
+    "SettleError": Exit.REFUSED,
+    "SupersededError": Exit.REFUSED,
     "Unsupported": Exit.INPUT,
 }
 

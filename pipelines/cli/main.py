@@ -8,34 +8,19 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from pipelines.cli import (
-    book,
-    context,
-    data,
-    decisions,
-    demo,
-    doctor,
-    gateway,
-    halts,
-    init,
-    orders,
-    paper,
-    research,
-    running,
-    tables,
-    ui,
-)
+from pipelines.cli import context
+from pipelines.cli.commands import Program
 from pipelines.cli.exits import Exit, exit_code
 
 app = typer.Typer(
     name="desk",
+    cls=Program,
     help="A systematic trading desk: data, backtests, paper and live books over a versioned lake.",
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 configuration or input refused, 4 data missing, "
     "5 action refused, 130 interrupted.",
@@ -44,15 +29,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.add_typer(book.app, name="book")
-app.add_typer(data.app, name="data")
-app.add_typer(gateway.app, name="gateway")
-for commands in (init, demo, running, paper, decisions, orders, halts, research, tables, doctor, ui):
-    app.add_typer(commands.app)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"desk {version('deltadesk')}")
         raise typer.Exit
 

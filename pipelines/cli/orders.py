@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from trading.book import BookConfig
 
 app = typer.Typer()
+order_app = typer.Typer()
+app.add_typer(order_app, name="orders")
 
 PATIENCE = 15.0
 """Seconds that a person waits for a gateway."""
 
 
-@app.command()
+@order_app.callback(invoke_without_command=True)
 def orders(
+    called: typer.Context,
     book: Annotated[str | None, typer.Option("--book", help="Name of a book; else every book.")] = None,
     session: Annotated[
         str | None, typer.Option("--session", help="Session of the decision; else the newest of each book.")
@@ -31,6 +34,8 @@ def orders(
     rows: Rows = 100,
 ) -> None:
     """Show approved orders and where they stand; those that work are always shown."""
+    if called.invoked_subcommand is not None:
+        return
     from pipelines.cli.output import note, print_frame, print_json
     from pipelines.cli.times import day
     from resources.books import known_book
@@ -46,6 +51,53 @@ def orders(
         note("no approved orders")
     else:
         print_frame(frame, rows)
+
+
+@order_app.command()
+def settle(
+    order_ref: Annotated[str, typer.Argument(help="Reference of an UNRESOLVED order, or the start of it.")],
+    end: Annotated[
+        str, typer.Option("--as", help="filled, cancelled, rejected or expired; done: of a change or cancel.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="How you know, for the record.")],
+    filled: Annotated[
+        float | None, typer.Option("--filled", help="Units executed, where the desk has not recorded them.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record how an unresolved order has ended, so that its symbol may be traded again.
+
+    What contradicts the recorded executions is refused. Nothing is sent.
+    """
+    from datetime import UTC, datetime
+    from getpass import getuser
+
+    from assets.stage import CODE_VERSION
+    from pipelines.cli.output import note, print_json
+    from resources.brokers.lease import lease_of
+    from resources.brokers.settling import STATES
+    from resources.brokers.settling import settle as settle_order
+
+    if end not in STATES:
+        raise InputError(f"--as {end}: must be one of {', '.join(STATES)}")
+    lake = context.lake()
+    done = settle_order(
+        lake,
+        order_ref,
+        end,
+        reason,
+        getuser(),
+        lease_of(lake, context.desk(), "settle", CODE_VERSION),
+        clock=lambda: datetime.now(UTC),
+        filled=filled,
+        code_version=CODE_VERSION,
+    )
+    if as_json:
+        print_json(done._asdict())
+    else:
+        note(
+            f"order {done.order_ref} in {done.symbol} is {done.state}, {done.filled:g} filled: {done.message}"
+        )
 
 
 @app.command()
@@ -90,6 +142,7 @@ def _place(book: BookConfig, *, send: bool) -> Outcome:
         run_id="reconcile",
         code_version=CODE_VERSION,
         send=send,
+        alarmed=False,
         pace=replace(pace_of(desk, book), patience=120.0 if send else PATIENCE),
     )
 

@@ -107,6 +107,8 @@ def validate(
     newest = papers.progressed(lake, config)
     held = max([*newest.left, newest.last or date.min])
     until = min(day(last), held) if last else held
+    if last and until < config.start <= held:
+        raise InputError(f"--last {last} lies before the book's first session, {config.start}")
     if until < config.start:
         raise MissingError(f"book {config.name}: no bars from {config.start} on; run: desk data ingest")
     chosen = last_sessions(config, count, until)

@@ -14,12 +14,11 @@ from pipelines.cli.exits import InputError, MissingError
 from pipelines.cli.forms import AsJson
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from delta import Pins
     from trading.analysis import Analysis, Conditions
     from trading.book import BookConfig
     from trading.history import History
+    from trading.strategies.base import Research
     from trading.strategies.momentum.parameters import MomentumParameters
 
 app = typer.Typer()
@@ -48,7 +47,8 @@ def scan(
 
     config = context.book(book)
     history, day = _history(config, session, as_of)
-    candidates, signals = _research(config, history, day)
+    found = _research(config, history, day)
+    candidates, signals = found.candidates, found.signals
     if as_json:
         print_json({"book": config.name, "session": day, "candidates": candidates, "signals": signals})
         return
@@ -119,25 +119,16 @@ def _newest_session(pins: Pins, book: BookConfig, symbol: str | None) -> date | 
     return found
 
 
-def _research(book: BookConfig, history: History, session: date) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Candidates and signals of one session by strategy."""
-    import polars as pl
-
-    from trading.history import HistoryError, select
-    from trading.strategies.registry import load_all
+def _research(book: BookConfig, history: History, session: date) -> Research:
+    """Candidates and signals of one session, as a run of the book would find them."""
+    from assets.research import asked_strategies
+    from trading.history import HistoryError
 
     try:
         at = history.index(session)
     except HistoryError:
         raise InputError(f"{session} is no session of {book.calendar} that the lake has bars of") from None
-    candidates, signals = [], []
-    for name, strategy in load_all(book.strategies, book.timeframe).items():
-        symbols = book.strategies[name].symbols
-        found = strategy.research(select(history, symbols) if symbols else history, (at, at + 1), book.start)
-        label = pl.lit(name).alias("strategy")
-        candidates.append(found.candidates.select(label, pl.all()))
-        signals.append(found.signals.select(label, pl.all()))
-    return pl.concat(candidates), pl.concat(signals)
+    return asked_strategies(book, history, (at, at + 1))
 
 
 def _any_book(symbol: str) -> BookConfig:

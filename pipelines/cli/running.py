@@ -182,11 +182,11 @@ def _given(book: BookConfig) -> dict[str, str]:
     from resources.config.books import find_book
     from trading.book import resolved
 
-    kept = find_book(context.desk().books, book.name, strategies=False)
+    kept = find_book(context.books_folder(), book.name, strategies=False)
     if kept is None:
         return {book.name: resolved(book)}
     if kept != book:
-        raise InputError(f"{context.desk().books} has another book named {book.name}; choose another name")
+        raise InputError(f"{context.books_folder()} has another book named {book.name}; choose another name")
     return {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,10 @@ class NoViewError(ConnectionFailedError):
     """A source of the snapshot failed: there is no view, and nothing is done."""
 
 
+class RefusedRequestError(BrokerError):
+    """The broker has answered a question with a refusal; the connection is as it was."""
+
+
 class Outgoing(NamedTuple):
     """One order as it leaves: what is intended, and its place in its unit."""
 
@@ -55,6 +60,8 @@ class Pace:
         How long a run tries to bring every order into a known state.
     backoff : tuple of float
         Before each further attempt to connect; the last one repeats.
+    history : float
+        Longest pause before a request for past data that the gateway's limits may ask for.
     """
 
     connect: float = 10.0
@@ -64,6 +71,7 @@ class Pace:
     follow: float = 60.0
     patience: float = 300.0
     backoff: tuple[float, ...] = (2.0, 5.0, 10.0, 30.0, 60.0)
+    history: float = 60.0
 
 
 class Broker(Protocol):
@@ -129,11 +137,28 @@ class Broker(Protocol):
         ...
 
     async def historical_bars(self, symbol: str, end: datetime, duration: str, bar_size: str) -> pl.DataFrame:
-        """Bars of the past: ``at``, open, high, low, close, volume."""
+        """Bars of the past: ``at`` (start of the bar, UTC), open, high, low, close, volume.
+
+        Raises
+        ------
+        RefusedRequestError
+            The broker does not have them, does not know the symbol, or has been asked too much.
+        """
         ...
 
-    async def chains(self, symbol: str) -> pl.DataFrame:
-        """Option chains of an underlying: exchange, trading_class, multiplier, expiry, strike."""
+    async def chains(self, symbol: str, *, low: float = 0.0, high: float = math.inf) -> pl.DataFrame:
+        """Option chains of an underlying: exchange, trading_class, multiplier, expiry, strike.
+
+        Parameters
+        ----------
+        low, high : float
+            Window of the strikes.
+
+        Raises
+        ------
+        RefusedRequestError
+            The broker has none, or does not know the symbol.
+        """
         ...
 
 

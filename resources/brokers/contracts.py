@@ -29,6 +29,8 @@ _EXCHANGES = {
     "XLON": "LSE",
     "XETR": "IBIS",
     "XTSE": "TSE",
+    "XCME": "CME",
+    "XCBO": "CBOE",
 }
 """Exchanges by ISO 10383 code in the protocol's words: a ticker alone may mean several listings."""
 _REDUCE_WITH_BLOCK = 2
@@ -46,7 +48,18 @@ def contract_of(instrument: Instrument) -> Contract:
     if instrument.asset_class == "fx":
         return Forex(symbol=pair[1] if pair else ticker, currency=pair[2] if pair else currency)
     primary = _EXCHANGES.get(instrument.exchange, "")
+    if instrument.asset_class in {"future", "index"}:  # a stock may have the same ticker
+        kind = _kind(instrument.asset_class)
+        return Contract(
+            secType=kind, localSymbol=ticker, exchange=primary or instrument.exchange, currency=currency
+        )
     return Stock(ticker, "SMART", currency, primaryExchange=primary)
+
+
+def exchange_of(contract: Contract) -> str:
+    """ISO 10383 code of a contract's exchange; XXXX where it is not known."""
+    by_name = {name: code for code, name in _EXCHANGES.items()}
+    return by_name.get(contract.primaryExchange or contract.exchange, "XXXX")
 
 
 def _option(instrument: Instrument) -> Contract:
@@ -117,10 +130,19 @@ class Names:
         return str(contract.localSymbol if local else contract.symbol)
 
 
+_KINDS = {
+    "stock": "STK",
+    "etf": "STK",
+    "crypto": "CRYPTO",
+    "fx": "CASH",
+    "option": "OPT",
+    "future": "FUT",
+    "index": "IND",
+}
+
+
 def _kind(asset_class: str) -> str:
-    return {"stock": "STK", "etf": "STK", "crypto": "CRYPTO", "fx": "CASH", "option": "OPT"}.get(
-        asset_class, asset_class
-    )
+    return _KINDS.get(asset_class, asset_class)
 
 
 def side_of(text: str) -> Side:

@@ -11,14 +11,16 @@ import asyncio
 import contextlib
 import copy
 import logging
+import math
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
+from time import monotonic
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from ib_async import IB, Contract, StartupFetchNONE
+from ib_async import IB, Contract, Option, StartupFetchNONE
 from ib_async.util import UNSET_DOUBLE
 
 from resources.brokers.accounts import check_account
@@ -29,8 +31,11 @@ from resources.brokers.base import (
     NoViewError,
     Outgoing,
     Pace,
+    RefusedRequestError,
 )
 from resources.brokers.contracts import Names, contract_of, order_of, side_of
+from resources.brokers.data_limits import IDENTICAL, HistoryLimits
+from resources.brokers.strikes import strike_of_delta
 from trading.placement import BrokerOrder, Notice, Report, View, plausible_commission, split_id
 from trading.placement.view import LIVE
 
@@ -45,6 +50,9 @@ FARM_OK = frozenset({2104, 2106, 2158})
 """Codes of data farms: they say nothing of the order channel, except to a connection that is new."""
 ID_IN_USE = 326
 TICK = 0.01
+_NO_DEFINITION, _NOT_VALID = 200, 321
+_SHOWN = {"CASH": "MIDPOINT", "CRYPTO": "AGGTRADES"}
+"""What of instruments that are not traded on an exchange the past can show."""
 
 _in_use: weakref.WeakSet[IBBroker] = weakref.WeakSet()
 
@@ -74,6 +82,8 @@ class IBBroker:
         timezone: str = "America/New_York",
         pace: Pace | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        seconds: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.account = account
         self.codes: list[tuple[int, int, str]] = []
@@ -84,6 +94,12 @@ class IBBroker:
         self._zone = ZoneInfo(timezone)
         self._pace = pace or Pace()
         self._clock = clock
+        self._seconds, self._sleep = seconds, sleep
+        self._refusal: asyncio.Future[str] | None = None
+        self._asked_from = 0
+        self._limits = HistoryLimits()
+        self._bars: dict[tuple[str, ...], tuple[float, pl.DataFrame]] = {}
+        self._chains: dict[tuple[str, date], pl.DataFrame] = {}
         self._names = Names(instruments)
         self._contracts: dict[str, Contract] = {}
         self._ticks: dict[str, float] = {}
@@ -213,7 +229,7 @@ class IBBroker:
             await self.heartbeat()
         except NoViewError:
             raise
-        except ConnectionFailedError as error:
+        except (ConnectionFailedError, RefusedRequestError) as error:
             raise NoViewError(str(error)) from error
         return View(
             connection=self._connection,
@@ -311,7 +327,7 @@ class IBBroker:
 
     async def _cash(self) -> dict[str, float]:
         client, wrapper = self._client(), self._wrapper()
-        number = client.getReqId()
+        number = self._asked_from = client.getReqId()
         future = wrapper.startReq(number)
         client.reqAccountUpdatesMulti(number, self.account, "", False)
         await self._bounded("account values", future)
@@ -377,26 +393,87 @@ class IBBroker:
 
     # ------------------------------------------------------------------------------------------ the data
 
-    async def historical_bars(self, symbol: str, end: datetime, duration: str, bar_size: str) -> pl.DataFrame:
-        """Bars of the past."""
-        contract = await self._know(symbol)
-        bars = await self._ask(
-            "bars",
+    async def contract(self, symbol: str) -> Contract | None:
+        """Contract of a symbol; None where the broker knows none, or several."""
+        await self._know(symbol)
+        return self._contracts.get(symbol)
+
+    async def historical_bars(
+        self, symbol: str, end: datetime, duration: str, bar_size: str, shown: str = ""
+    ) -> pl.DataFrame:
+        """Bars of the past, within the gateway's limits; what was asked for just now is not asked again."""
+        what = f"bars of {symbol}"
+        contract = await self._known(symbol)
+        shown = shown or _SHOWN.get(contract.secType, "TRADES")
+        asked = (symbol, shown, end.isoformat(), duration, bar_size)
+        at, bars = self._bars.get(asked, (-IDENTICAL, pl.DataFrame()))
+        if self._seconds() - at < IDENTICAL:
+            return bars
+        pause = self._limits.pause(symbol, self._seconds())
+        if pause > self._pace.history:
+            raise RefusedRequestError(f"{what}: too many requests, the next one may be sent in {pause:.0f} s")
+        if pause:
+            await self._sleep(pause)
+        self._limits.sent(symbol, self._seconds())
+        told = await self._ask(
+            what,
             lambda ib: ib.reqHistoricalDataAsync(
-                contract, end, duration, bar_size, "TRADES", useRTH=True, formatDate=2, timeout=0
+                contract, end, duration, bar_size, shown, useRTH=True,
+                formatDate=2, timeout=0,
             ),
-        )
-        names = ("open", "high", "low", "close", "volume")
-        return pl.DataFrame(
-            {"at": [str(bar.date) for bar in bars]}
-            | {name: [float(getattr(bar, name)) for bar in bars] for name in names}
+        )  # fmt: skip
+        found = _bars_frame(told)
+        self._bars = {
+            key: kept for key, kept in self._bars.items() if self._seconds() - kept[0] < IDENTICAL
+        } | {asked: (self._seconds(), found)}
+        return found
+
+    async def chains(self, symbol: str, *, low: float = 0.0, high: float = math.inf) -> pl.DataFrame:
+        """Option chains of an underlying, asked for once a day."""
+        key = (symbol, self._clock().date())
+        if key not in self._chains:
+            self._chains = {key: await self._ask_chains(symbol)} | {
+                known: frame for known, frame in self._chains.items() if known[1] == key[1]
+            }
+        return self._chains[key].filter(pl.col("strike").is_between(low, high))
+
+    async def delta(self, symbol: str, expiry: str, strike: float, right: str) -> float:
+        """Delta of an option as the broker's model has it; NaN where it is not told in time."""
+        owner = await self._known(symbol)
+        wanted = Option(owner.symbol, expiry, strike, right, "SMART", currency=owner.currency)
+        what = f"option {expiry} {strike:g} {right} on {symbol}"
+        details = await self._ask(f"contract of {what}", lambda ib: ib.reqContractDetailsAsync(wanted))
+        option = details[0].contract if len(details) == 1 else None
+        if option is None:
+            return math.nan
+        asked = asyncio.ensure_future(self._connected().reqTickersAsync(option))
+        await asyncio.wait({asked}, timeout=self._pace.quote)
+        if not asked.done():
+            asked.cancel()
+            return math.nan
+        try:
+            greeks = asked.result()[0].modelGreeks
+        except ConnectionError as error:
+            raise ConnectionFailedError(f"delta of {what}: {error}") from error
+        except Exception as error:
+            if type(error).__name__ != "RequestError":
+                raise
+            return math.nan
+        return math.nan if greeks is None or greeks.delta is None else float(greeks.delta)
+
+    async def strike_of_delta(
+        self, symbol: str, expiry: str, right: str, delta: float
+    ) -> tuple[float, float]:
+        """Strike of an expiry whose option has the delta nearest to a wanted one, and that delta."""
+        listed = (await self.chains(symbol)).filter(pl.col("expiry") == expiry)["strike"]
+        return await strike_of_delta(
+            listed.to_list(), delta, lambda strike: self.delta(symbol, expiry, strike, right)
         )
 
-    async def chains(self, symbol: str) -> pl.DataFrame:
-        """Option chains of an underlying."""
-        contract = await self._know(symbol)
+    async def _ask_chains(self, symbol: str) -> pl.DataFrame:
+        contract = await self._known(symbol)
         found = await self._ask(
-            "option chains",
+            f"option chains of {symbol}",
             lambda ib: ib.reqSecDefOptParamsAsync(contract.symbol, "", contract.secType, contract.conId),
         )
         rows = [
@@ -407,6 +484,13 @@ class IBBroker:
         ]
         columns = ["exchange", "trading_class", "multiplier", "expiry", "strike"]
         return pl.DataFrame(rows, schema=columns, orient="row")
+
+    async def _known(self, symbol: str) -> Contract:
+        """Contract of a symbol that the broker must know."""
+        contract = await self._know(symbol)
+        if symbol not in self._contracts:
+            raise RefusedRequestError(f"{symbol}: the broker knows no single contract of this name")
+        return contract
 
     async def _know(self, symbol: str) -> Contract:
         """Contract of a symbol, asked for once."""
@@ -444,6 +528,7 @@ class IBBroker:
 
     async def _ask(self, what: str, request: Callable[[IB], Awaitable[T]]) -> T:
         ib = self._connected()
+        self._asked_from = self._next_id()
         try:
             awaitable = request(ib)
         except ConnectionError as error:
@@ -452,17 +537,22 @@ class IBBroker:
 
     async def _bounded(self, what: str, awaitable: Awaitable[T]) -> T:
         """Answer within the time of a request; a late one would be taken for the next one's, so hang up."""
+        asked = asyncio.ensure_future(awaitable)
+        refused = self._refusal = asyncio.get_running_loop().create_future()
+        await asyncio.wait({asked, refused}, timeout=self._pace.request, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            asked.cancel()
+            if refused.done():
+                raise RefusedRequestError(f"{what}: {refused.result()}")
+            await self.disconnect()
+            raise NoViewError(f"{what}: no answer within {self._pace.request:g} s")
         try:
-            return await asyncio.wait_for(awaitable, self._pace.request)
-        except TimeoutError as error:
-            await self.disconnect()
-            raise NoViewError(f"{what}: no answer within {self._pace.request:g} s") from error
-        except ConnectionError as error:
-            await self.disconnect()
-            raise NoViewError(f"{what}: {error}") from error
+            return asked.result()
         except Exception as error:
-            if type(error).__name__ == "RequestError" and getattr(error, "code", 0) == 200:
-                return []  # type: ignore[return-value]
+            if type(error).__name__ == "RequestError":
+                if getattr(error, "code", 0) == _NO_DEFINITION:
+                    return []  # type: ignore[return-value]
+                raise RefusedRequestError(f"{what}: {error}") from error
             await self.disconnect()
             raise NoViewError(f"{what}: {error}") from error
 
@@ -491,6 +581,9 @@ class IBBroker:
             self._lost, self._lost_on = f"the gateway has lost the broker (message {code})", self._connection
         elif code in RESTORED or (code in FARM_OK and self._connection != self._lost_on):
             self._lost = ""
+        refusal = self._refusal
+        if code == _NOT_VALID and number >= self._asked_from and refusal is not None and not refusal.done():
+            refusal.set_result(f"{code}: {text}")  # the client library takes it for a warning, and waits on
         if number in self._refs:
             self._notices[self._refs[number]] = Notice(code, text)
 
@@ -500,6 +593,17 @@ def _cause(reference: str, client_id: int) -> str:
     if reference in {"assignment", "exercise", "lapse"}:
         return reference
     return "manual" if client_id <= 0 or not reference else ""
+
+
+def _bars_frame(bars: Sequence[Any]) -> pl.DataFrame:
+    starts = [
+        bar.date if isinstance(bar.date, datetime) else datetime.combine(bar.date, time(), UTC)
+        for bar in bars
+    ]
+    names = ("open", "high", "low", "close", "volume")
+    columns: dict[str, Any] = {name: [float(getattr(bar, name)) for bar in bars] for name in names}
+    schema = {"at": pl.Datetime("us", "UTC"), **dict.fromkeys(names, pl.Float64())}
+    return pl.DataFrame({"at": [start.astimezone(UTC) for start in starts], **columns}, schema=schema)
 
 
 def _number(value: Any) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from trading.placement import Event, Intent, Ledger, Report, View, newest
+from trading.placement import Event, Intent, Ledger, Report, View, newest, unrecorded
 
 
 class SupersededError(RuntimeError):
@@ -69,8 +69,8 @@ class Journal(Protocol):
         """Halt the book until a person resumes it, and raise an alert."""
         ...
 
-    def alarm(self, order_ref: str, message: str) -> None:
-        """Tell a person, once."""
+    def alarm(self, order_ref: str, message: str, severity: str = "warning") -> None:
+        """Raise an alert, the same one once; severity: warning or error."""
         ...
 
     def expected(self, account: str) -> Expected | None:
@@ -126,8 +126,7 @@ class MemoryJournal:
     def book(self, account: str, reports: Sequence[Report]) -> None:
         """Add reports."""
         del account
-        known = set(map(report_key, self.reports))
-        self.reports.extend(report for report in reports if report_key(report) not in known)
+        self.reports.extend(unrecorded(reports, self.reports))
 
     def halted(self) -> str:
         """Reason of the halt."""
@@ -138,8 +137,9 @@ class MemoryJournal:
         self.halt = self.halt or reason
         self.alarm("", reason)
 
-    def alarm(self, order_ref: str, message: str) -> None:
+    def alarm(self, order_ref: str, message: str, severity: str = "warning") -> None:
         """Keep an alarm."""
+        del severity
         if (order_ref, message) not in self.alarms:
             self.alarms.append((order_ref, message))
 
@@ -157,11 +157,6 @@ class MemoryJournal:
         self.snapshots.append(view)
         if self.offset is None:
             self.offset = dict(offset)
-
-
-def report_key(report: Report) -> tuple[str, int, bool]:
-    """What a report says: execution, revision, and whether with the commission."""
-    return report.root, report.revision, report.commission is not None
 
 
 def holdings(reports: Iterable[Report]) -> tuple[dict[str, float], dict[str, float]]:

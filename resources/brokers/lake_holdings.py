@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import date, datetime
 
 import polars as pl
@@ -16,22 +15,24 @@ from delta.contracts import (
     Fills,
     Portfolio,
     Positions,
+    Trades,
 )
 from resources.brokers.journal import Expected, holdings
+from resources.brokers.lake_amendments import BookedExecutions
 from resources.brokers.rows import report_of
 from trading.corporate_actions import standing
 from trading.ledger import Ledger
 from trading.placement import Report, newest
 from trading.state import from_json
 
-READS = (Portfolio, Positions, Fills, Executions, CorporateActions, BrokerSnapshots)
+READS = (Portfolio, Positions, Fills, Trades, Executions, CorporateActions, BrokerSnapshots)
 
 
 def expected_holdings(lake: Lake, account: str, book: str, now: datetime) -> Expected | None:
     """Positions and cash that the account should have; None before a book's first session.
 
     Every book that has executions in the account counts, with its positions at the last session decided,
-    split since, and the executions that are not booked yet.
+    split since, the executions that are not booked yet, and what was told since of those that are.
     """
     pins = pin(lake, READS)
     executions = standing_executions(pins, pl.col("account") == account)
@@ -41,46 +42,29 @@ def expected_holdings(lake: Lake, account: str, book: str, now: datetime) -> Exp
     for name in books:
         if not _add_book(pins, name, now.date(), positions, cash):
             return None
-    booked = booked_executions(pins, books)
-    moved, flows = holdings(
-        report for _, report in executions if not report.leg and report.root not in booked
-    )
+    booked = BookedExecutions(pins, books)
+    ours = [report for _, report in executions if not report.leg]
+    moved, flows = holdings(report for report in ours if report.root not in booked)
     for totals, added in ((positions, moved), (cash, flows)):
         for name, amount in added.items():
             totals[name] = totals.get(name, 0.0) + amount
-    for currency, amount in _late_commissions(pins, books, executions).items():
-        cash[currency] = cash.get(currency, 0.0) - amount
+    reports = {report.root: report for report in ours}
+    for amendment in booked.amendments(ours, now.date()):
+        report = reports[amendment.execution.execution_id]
+        positions[report.symbol] = positions.get(report.symbol, 0.0) + amendment.units
+        changed = amendment.cash(report.multiplier) / 100
+        cash[report.currency] = cash.get(report.currency, 0.0) + changed
     held = {symbol: quantity for symbol, quantity in positions.items() if abs(quantity) > 1e-9}
     return Expected(held, cash, cash_offset(pins, account))
 
 
 def standing_executions(pins: Pins, where: pl.Expr) -> list[tuple[str, Report]]:
     """Executions as they stand, each with its book: newest revision, last commission told; oldest first."""
-    rows = pins.read(Executions, where=where).collect()
+    rows = pins.read(Executions, where=where).sort("known_at").collect()
     owners = dict(rows.select("execution_id", "book").iter_rows())
     current = newest(report_of(row) for row in rows.iter_rows(named=True))
     ordered = sorted(current.values(), key=lambda report: (report.executed_at, report.root))
     return [(owners[report.root], report) for report in ordered]
-
-
-def booked_executions(pins: Pins, books: Sequence[str]) -> set[str]:
-    """Executions that the ledgers of books have."""
-    rows = pins.read(Fills, where=pl.col("book").is_in(list(books)), columns=["execution_id"]).collect()
-    return set(rows["execution_id"])
-
-
-def _late_commissions(
-    pins: Pins, books: Sequence[str], executions: Sequence[tuple[str, Report]]
-) -> dict[str, float]:
-    """What the broker has charged, by currency, that it told only after the execution was booked."""
-    rows = pins.read(Fills, where=pl.col("book").is_in(list(books)), columns=["execution_id", "commission"])
-    booked = dict(rows.collect().iter_rows())
-    late: dict[str, float] = {}
-    for _, report in executions:
-        if report.commission is not None and report.root in booked:
-            more = report.commission - booked[report.root]
-            late[report.currency] = late.get(report.currency, 0.0) + more
-    return late
 
 
 def cash_offset(pins: Pins, account: str) -> dict[str, float] | None:

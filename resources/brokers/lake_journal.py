@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,11 +15,11 @@ import polars as pl
 from delta import ContractError, Lake, Provenance, Table, pin, write
 from delta.contracts import Alerts, BrokerSnapshots, Executions, OrderEvents, Orders
 from resources.brokers.halts import halted, set_halt
-from resources.brokers.journal import Expected, SupersededError, report_key
+from resources.brokers.journal import Expected, SupersededError
 from resources.brokers.lake_holdings import expected_holdings
 from resources.brokers.needs import SOURCE
 from resources.brokers.rows import event_of, intent_of, last_states, report_of
-from trading.placement import CARRIED_OUT, ENDED, Event, Intent, Ledger, Report, View
+from trading.placement import CARRIED_OUT, ENDED, Event, Intent, Ledger, Report, View, unrecorded
 
 STEP = "place_orders"
 LOOKED_BACK = timedelta(days=14)
@@ -83,10 +84,10 @@ class LakeJournal:
         refs = list(self._sessions)
         events = pins.read(OrderEvents, where=mine & pl.col("order_ref").is_in(refs)).collect()
         since = pl.col("executed_at") >= self._clock() - REMEMBERED
-        reports = pins.read(Executions, where=since | pl.col("order_ref").is_in(refs)).collect()
+        reports = pins.read(Executions, where=since | pl.col("order_ref").is_in(refs)).sort("known_at")
         return Ledger(
             tuple(event_of(row) for row in events.sort("sequence").iter_rows(named=True)),
-            tuple(report_of(row) for row in reports.iter_rows(named=True)),
+            tuple(report_of(row) for row in reports.collect().iter_rows(named=True)),
         )
 
     def first_id(self, client_id: int) -> int:
@@ -133,16 +134,20 @@ class LakeJournal:
         """Add reports of executions that are not there yet."""
         since = min((report.executed_at for report in reports), default=self._clock()) - timedelta(days=1)
         where = (pl.col("account") == account) & (pl.col("executed_at") >= since)
-        rows = pin(self._lake, [Executions]).read(Executions, where=where).collect()
-        known = {report_key(report_of(row)) for row in rows.iter_rows(named=True)}
+        rows = pin(self._lake, [Executions]).read(Executions, where=where).sort("known_at").collect()
+        known = [report_of(row) for row in rows.iter_rows(named=True)]
         bare = [report._replace(commission=None) for report in reports]
-        fresh = {report_key(one): one for one in (*bare, *reports) if report_key(one) not in known}
-        owners = self._owners({report.order_ref for report in fresh.values() if report.order_ref})
+        fresh = unrecorded((*bare, *reports), known)
+        owners = self._owners({report.order_ref for report in fresh if report.order_ref})
+        told = Counter((one.root, one.revision) for one in known if one.commission is not None)
         now = self._clock()
-        self._write(
-            Executions,
-            [self._execution(account, report, owners, now) for report in fresh.values()],
-        )
+        written = []
+        for report in fresh:
+            key = (report.root, report.revision)
+            told[key] += report.commission is not None
+            name = _report_name(report, told[key])
+            written.append(self._execution(account, report, owners, now) | {"report": name})
+        self._write(Executions, written)
 
     def freeze(self, reason: str) -> None:
         """Halt the book until a person resumes it."""
@@ -155,7 +160,7 @@ class LakeJournal:
             run_id=self._run_id,
             code_version=self._code_version,
         )
-        self.alarm("", reason, severity="error")
+        self.alarm("", f"frozen: {reason}", severity="error")
 
     def alarm(self, order_ref: str, message: str, severity: str = "warning") -> None:
         """Add an alert; the same one of a session is kept once."""
@@ -219,7 +224,6 @@ class LakeJournal:
             "account": account,
             "execution_id": report.root,
             "revision": report.revision,
-            "report": "execution" if report.commission is None else "commission",
             "book": owner or self._book,
             "order_ref": report.order_ref if owner else "",
             "cause": "order" if owner else (report.cause or "manual"),
@@ -238,6 +242,12 @@ class LakeJournal:
             "known_at": now,
             "run_id": self._run_id,
         }
+
+
+def _report_name(report: Report, told: int) -> str:
+    if report.commission is None:
+        return "execution"
+    return "commission" if told == 1 else f"commission {told}"
 
 
 def snapshot_items(

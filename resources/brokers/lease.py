@@ -6,13 +6,14 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import polars as pl
 
 from delta import ContractError, Lake, Provenance, pin, write
 from delta.contracts import Leases
+from resources.config import DeskConfig
 
 
 class LeaseError(RuntimeError):
@@ -169,3 +170,9 @@ class DeltaLease:
         except ContractError as error:
             raise LeaseError(f"{self._resource}: another run was faster; this one stops") from error
         self._renewed = began
+
+
+def lease_of(lake: Lake, desk: DeskConfig, run_id: str, code_version: str) -> DeltaLease:
+    """Lease on the client of the gateway; it goes by the machine's clock, whatever day the desk plays."""
+    client = f"client {desk.broker.client_id} at {desk.broker.host}:{desk.broker.port}"
+    return DeltaLease(lake, client, run_id, code_version, lambda: datetime.now(UTC))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from delta import Lake, pin
-from delta.contracts import BrokerSnapshots, OrderEvents, Orders
+from delta.contracts import BrokerSnapshots, OrderEvents, Orders, Portfolio
 from resources.brokers.halts import halted
 from resources.brokers.rows import last_states
 from resources.calendar import last_closed_session, session_close
@@ -33,13 +33,12 @@ def placing_needed(lake: Lake, book: BookConfig, now: datetime) -> str:
     -------
     str
         ``new``: approved orders that were never sent; ``doubt``: orders in no known state; ``sweep``: a
-        session has closed since the last look, and orders work or worked.
+        session has closed since the last look of a book that has decided one, with orders or without: a
+        broker forgets at midnight what was done by hand.
     """
-    pins = pin(lake, [Orders, OrderEvents, BrokerSnapshots])
+    pins = pin(lake, [Orders, OrderEvents, BrokerSnapshots, Portfolio])
     here = pl.col("book") == book.name
     orders = pins.read(Orders, where=here & (pl.col("status") == "approved")).collect()
-    if orders.is_empty():
-        return ""
     states = last_states(pins.read(OrderEvents, where=here & (pl.col("source") == SOURCE)).collect())
     newest = orders.filter(pl.col("session") == pl.col("session").max())
     planned = newest.join(states, on="order_ref", how="anti")
@@ -49,12 +48,15 @@ def placing_needed(lake: Lake, book: BookConfig, now: datetime) -> str:
         return "new"
     if not states.filter(pl.col("state").is_in(DOUBTFUL)).is_empty():
         return "doubt"
+    decided = pins.read(Portfolio, where=here, columns=["session"]).head(1).collect()
+    if states.is_empty() and decided.is_empty():
+        return ""
     looked = (
         pins.read(BrokerSnapshots, where=here, columns=["known_at"])
         .select(pl.col("known_at").max())
         .collect()
     ).item()
-    return "sweep" if not states.is_empty() and (looked is None or looked < sweep_due(book, now)) else ""
+    return "sweep" if looked is None or looked < sweep_due(book, now) else ""
 
 
 def sweep_due(book: BookConfig, now: datetime) -> datetime:

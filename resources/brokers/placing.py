@@ -271,8 +271,8 @@ class Placing:
                 await self._cancel(order_ref, order_id, intent_ref)
             case Reconnect():
                 await self.broker.disconnect()
-            case Alarm(order_ref, message, freeze):
-                self._alarm(order_ref, message, freeze=freeze)
+            case Alarm():
+                self._alarm(step)
             case Wait():
                 pass
 
@@ -380,12 +380,12 @@ class Placing:
         """Whether cancels of an order that must not be there have been tried often enough."""
         return self._cancelled[order_ref] >= self.policy.max_sends
 
-    def _alarm(self, ref: str, message: str, *, freeze: bool) -> None:
-        log.warning("placing: %s", message)
-        if freeze:
-            self._freeze(message)
+    def _alarm(self, step: Alarm) -> None:
+        log.warning("placing: %s", step.message)
+        if step.freeze:
+            self._freeze(step.message)
         else:
-            self.journal.alarm(ref, message)
+            self.journal.alarm(step.order_ref, step.message, "error" if step.urgent else "warning")
 
     def _freeze(self, reason: str) -> None:
         if not self.journal.halted():

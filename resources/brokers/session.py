@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -15,13 +16,14 @@ from delta import Lake, pin
 from delta.contracts import Instruments as InstrumentTable
 from resources.brokers.accepting import accept
 from resources.brokers.accounts import live_allowed
-from resources.brokers.base import AccountRefusedError, Broker, Instrument, Instruments, Pace
+from resources.brokers.base import AccountRefusedError, Broker, BrokerError, Instrument, Instruments, Pace
 from resources.brokers.ib import IBBroker
 from resources.brokers.lake_journal import LakeJournal
-from resources.brokers.lease import DeltaLease
+from resources.brokers.lease import lease_of
 from resources.brokers.placing import Outcome, Placing
 from resources.calendar import sessions
 from resources.config import DeskConfig
+from resources.telling import tell_alerts
 from trading.book import BookConfig, PlacementConfig
 from trading.placement import PlacingPolicy, Report
 
@@ -38,8 +40,9 @@ def place_book(
     code_version: str,
     pace: Pace | None = None,
     send: bool = True,
+    alarmed: bool = True,
 ) -> Outcome:
-    """Bring a book's orders and its ledger in step with the broker.
+    """Bring a book's orders and its ledger in step with the broker, and tell people what they must know.
 
     Parameters
     ----------
@@ -47,6 +50,8 @@ def place_book(
         Time of the desk; it goes on from there while the run lasts.
     send : bool
         Whether orders are sent; else the run only looks and records.
+    alarmed : bool
+        Whether a broker that cannot be reached is worth an alert: a person at the desk sees it.
 
     Raises
     ------
@@ -66,7 +71,15 @@ def place_book(
     placing = placing_of(
         lake, desk, book, broker, instruments, clock, run_id, code_version, chosen, send=send
     )
-    return asyncio.run(placing.run())
+    try:
+        return asyncio.run(placing.run())
+    except BrokerError as error:
+        if alarmed:
+            with contextlib.suppress(Exception):  # the error itself is what counts
+                placing.journal.alarm("", f"orders were not placed: {error}", "error")
+        raise
+    finally:
+        tell_alerts(lake, desk, book, now=clock(), run_id=run_id, code_version=code_version)
 
 
 def accept_broker(
@@ -106,12 +119,6 @@ def gateway_client(
         pace=pace,
         clock=clock,
     )
-
-
-def lease_of(lake: Lake, desk: DeskConfig, run_id: str, code_version: str) -> DeltaLease:
-    """Lease on the client of the gateway; it goes by the machine's clock, whatever day the desk plays."""
-    client = f"client {desk.broker.client_id} at {desk.broker.host}:{desk.broker.port}"
-    return DeltaLease(lake, client, run_id, code_version, lambda: datetime.now(UTC))
 
 
 def placing_of(
@@ -174,7 +181,7 @@ def restart_window(limits: PlacementConfig, now: datetime) -> str:
     local = now.astimezone(ZoneInfo(limits.restart_timezone))
     for days in (-1, 0, 1):
         restart = (local + timedelta(days=days)).replace(hour=hour, minute=minute, second=0, microsecond=0)
-        if abs(local - restart) <= timedelta(minutes=limits.restart_minutes):
+        if abs(now - restart.astimezone(UTC)) <= timedelta(minutes=limits.restart_minutes):
             return f"the gateway restarts at {limits.restart_time} {limits.restart_timezone}"
     return ""
 

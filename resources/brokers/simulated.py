@@ -6,6 +6,7 @@ the caller: ``fate`` says of every message what becomes of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
@@ -15,7 +16,7 @@ from typing import Literal
 import polars as pl
 
 from resources.brokers.base import BrokerError, ConnectionFailedError, NoViewError, Outgoing
-from trading.matching import at_price
+from trading.matching import at_price, better, stop_reached
 from trading.orders import Order
 from trading.placement import BrokerOrder, Intent, Notice, Part, Report, View
 
@@ -33,7 +34,7 @@ class Resting:
     filled: float = 0.0
     status: str = "Submitted"
     transmitted: bool = True
-    live: bool = True
+    works: Order | None = None
 
     @property
     def done(self) -> bool:
@@ -185,14 +186,14 @@ class SimulatedBroker:
             if known.done:
                 self._notices[intent.order_ref] = Notice(103, "Duplicate order id")
                 return
-            known.intent = intent
+            known.intent, known.works = intent, _as_order(intent)
         else:
             parent = self._by_id(part.parent_id)
             if part.parent_id and (parent is None or (parent.done and not parent.filled)):
                 self._notices[intent.order_ref] = Notice(135, "Can't find order with id")
                 return
             known = Resting(intent, part, 1000 + len(self.orders), transmitted=False)
-            known.live = parent is None or parent.status == "Filled"
+            known.works = _as_order(intent)
             self.orders.append(known)
         if part.transmit:
             self._transmit(known)
@@ -215,9 +216,22 @@ class SimulatedBroker:
 
     def _end(self, order: Resting) -> None:
         order.status = "Cancelled"
-        for child in self.orders:
-            if child.part.parent_id == order.part.order_id and not child.live and not child.done:
-                child.status = "Cancelled"
+        for child in self._children(order):
+            if child.done:
+                continue
+            if order.filled:  # the child goes on with what its parent has filled
+                child.intent = replace(child.intent, quantity=min(child.intent.quantity, order.filled))
+            else:
+                self._end(child)
+
+    def _children(self, order: Resting) -> list[Resting]:
+        return [one for one in self.orders if one.part.parent_id == order.part.order_id]
+
+    def _available(self, order: Resting) -> float:
+        """Units that may trade now: of a child no more than its parent has filled."""
+        parent = self._by_id(order.part.parent_id)
+        units = order.intent.quantity
+        return (units if parent is None else min(units, parent.filled)) - order.filled
 
     # --------------------------------------------------------------------------------------------- market
 
@@ -250,25 +264,47 @@ class SimulatedBroker:
             )
         )
         self.cash -= (1 if intent.side == "BUY" else -1) * quantity * price + 1.0
-        if order.filled < intent.quantity:
-            return
-        order.status = "Filled"
+        whole = order.filled >= intent.quantity
+        if whole:
+            order.status = "Filled"
         group = intent.oca_group
         for other in [one for one in self.orders if group and one.intent.oca_group == group]:
             if other is not order and not other.done:
-                self._end(other)
-        for child in self.orders:
-            if child.part.parent_id == order.part.order_id and not child.done:
-                child.live = True
-                self._meet(child)
+                self._reduce(other, quantity, whole=whole)
+        for child in self._children(order):
+            self._meet(child)
+
+    def _reduce(self, order: Resting, quantity: float, *, whole: bool) -> None:
+        """Take what another order of the group has filled off an order."""
+        left = order.intent.quantity - quantity
+        if whole or left <= order.filled:
+            self._end(order)
+        else:
+            order.intent = replace(order.intent, quantity=left)
+
+    def end_day(self) -> None:
+        """Close orders meet the last price; orders that are good for the day end."""
+        for order in list(self.orders):
+            price = self.prices.get(order.intent.symbol)
+            closes = order.intent.order_type == "market_on_close"
+            if closes and not order.done and price is not None and self._available(order) > 0:
+                self.fill(order, self._available(order), price)
+            if not order.done and order.intent.time_in_force in {"day", "opg"}:
+                self._end(order)
 
     def _meet(self, order: Resting) -> None:
-        price = self.prices.get(order.intent.symbol)
-        if price is None or order.done or not order.live or not order.transmitted:
+        price, works = self.prices.get(order.intent.symbol), order.works
+        available = self._available(order)
+        if price is None or works is None or order.done or not order.transmitted or available <= 0.0:
             return
-        works = _as_order(order.intent)
-        if at_price(works, price) is not None:
-            self.fill(order, order.intent.quantity - order.filled, price)
+        if works.order_type == "trailing_stop":
+            works.anchor = better(works.side, works.anchor, price)
+        if works.order_type == "stop_limit" and works.stop_price is not None:
+            works.triggered = works.triggered or stop_reached(works.side, works.stop_price, price)
+        if works.order_type != "market_on_close" and at_price(works, price) is not None:
+            self.fill(order, available, price)
+        elif works.time_in_force in {"ioc", "fok"}:
+            self._end(order)
 
     # ----------------------------------------------------------------------------------------------- data
 
@@ -277,9 +313,9 @@ class SimulatedBroker:
         del symbol, end, duration, bar_size
         raise BrokerError("the simulated broker has no bars; ask a data provider")
 
-    async def chains(self, symbol: str) -> pl.DataFrame:
+    async def chains(self, symbol: str, *, low: float = 0.0, high: float = math.inf) -> pl.DataFrame:
         """No option chains."""
-        del symbol
+        del symbol, low, high
         raise BrokerError("the simulated broker has no option chains; ask a data provider")
 
     def _reach(self) -> None:
@@ -301,4 +337,6 @@ def _as_order(intent: Intent) -> Order:
         intent.quantity,
         intent.limit_price,
         intent.stop_price,
+        intent.trail_percent,
+        intent.time_in_force,
     )

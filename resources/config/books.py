@@ -1,4 +1,7 @@
-"""Book files: one TOML or YAML file a book, in the desk's own form or in the momentum groups."""
+"""Book files: one TOML or YAML file a book, in the desk's own form or in the momentum groups.
+
+The models of a book take long to import, so only reading one does: many commands read none.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resources.config.errors import ConfigError
 from resources.config.files import SUFFIXES, read_mapping
-from resources.config.momentum_yaml import is_momentum_form, read_momentum_form
 from resources.config.problems import Source, validated
 from resources.config.substitution import substitute
-from trading.book import BookConfig
+
+if TYPE_CHECKING:
+    from trading.book import BookConfig
+
+MOMENTUM_GROUPS = frozenset({"api", "scanner", "signals", "trading"})
+"""Groups by which the momentum form is known: a book of the desk's own form has none of them."""
 
 
 def load_book(
@@ -40,11 +47,21 @@ def load_book(
     content, unresolved = substitute(written, os.environ if env is None else env)
     content.setdefault("name", default_name(file))
     source = Source(file=str(file), written=written, unresolved=unresolved)
-    momentum = is_momentum_form(content)
-    book = read_momentum_form(content, source) if momentum else validated(BookConfig, content, source)
+    book = _read(content, source)
     if strategies:
         _check_references(book, source)
     return book
+
+
+def _read(content: dict[str, Any], source: Source) -> BookConfig:
+    """Book of a content in either form."""
+    if not MOMENTUM_GROUPS.isdisjoint(content):
+        from resources.config.momentum_yaml import read_momentum_form  # noqa: PLC0415
+
+        return read_momentum_form(content, source)
+    from trading.book import BookConfig  # noqa: PLC0415
+
+    return validated(BookConfig, content, source)
 
 
 def _check_references(book: BookConfig, source: Source) -> None:

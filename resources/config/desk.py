@@ -15,7 +15,7 @@ from resources.config.files import read_mapping
 from resources.config.problems import SECRET, Source, validated
 from resources.config.providers import checked_providers
 from resources.config.substitution import substitute
-from trading.book import AssetClass, Model
+from trading.configuration import AssetClass, Model
 
 Timeframe = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w", "default"]
 ProviderName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -147,8 +147,12 @@ class DeskConfig(Model):
     logging: LoggingConfig = LoggingConfig()
 
     def settings(self, provider: str) -> dict[str, Any]:
-        """Settings of one provider."""
-        return dict(self.providers.get(provider, {}))
+        """Settings of one provider; the broker's data comes from where its orders go to."""
+        own = dict(self.providers.get(provider, {}))
+        if provider == "ib":
+            usual = {"host": self.broker.host, "port": self.broker.port, "account": self.broker.account}
+            return usual | own
+        return own
 
     def shown(self) -> dict[str, Any]:
         """Configuration for a person's eyes: secrets are masked."""
@@ -157,7 +161,9 @@ class DeskConfig(Model):
         return masked
 
 
-def load_desk(path: Path | str | None = None, env: Mapping[str, str] | None = None) -> DeskConfig:
+def load_desk(
+    path: Path | str | None = None, env: Mapping[str, str] | None = None, *, providers: bool = True
+) -> DeskConfig:
     """Read the desk's configuration: defaults, under the file, under ``DESK_*`` variables.
 
     Parameters
@@ -167,6 +173,8 @@ def load_desk(path: Path | str | None = None, env: Mapping[str, str] | None = No
         above it; else defaults alone.
     env : mapping, optional
         Environment; the process's own when left out.
+    providers : bool
+        Whether names and settings of providers are checked, too, which imports those with settings.
 
     Returns
     -------
@@ -192,11 +200,16 @@ def load_desk(path: Path | str | None = None, env: Mapping[str, str] | None = No
     )
     desk = validated(DeskConfig, overlay(content, values), source)
     root = _root(file)
+    if providers:
+        desk = _with_checked_providers(desk, source, root)
+    return _located(desk, root, {str(where[0]) for where in values if len(where) == 1})
+
+
+def _with_checked_providers(desk: DeskConfig, source: Source, root: Path) -> DeskConfig:
     settings, problems = checked_providers(desk.providers, desk.data.order, source, root)
     if problems:
         raise ConfigError(problems)
-    desk = desk.model_copy(update={"providers": settings} if settings else {})
-    return _located(desk, root, {str(where[0]) for where in values if len(where) == 1})
+    return desk.model_copy(update={"providers": settings} if settings else {})
 
 
 def file_of(path: Path | str | None, environment: Mapping[str, str]) -> Path | None:

@@ -15,12 +15,10 @@ from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from resources.config.errors import ConfigError
 from resources.config.problems import Source, validated
-from trading.book import BookConfig, Model
+from trading.book import BookConfig
+from trading.configuration import Model
 
 GROUPS = frozenset({"api", "scanner", "signals", "risk", "trading", "alerts", "logging"})
-OWN_GROUPS = frozenset({"api", "scanner", "signals", "trading"})
-"""Groups by which the form is known: a book of the desk's own form has none of them."""
-
 BESIDE = (
     "name",
     "start",
@@ -184,11 +182,6 @@ MomentumFile = create_model(
     **_beside,
 )
 """Model of a whole file of this form."""
-
-
-def is_momentum_form(content: Mapping[str, Any]) -> bool:
-    """Whether a file is of this form."""
-    return not OWN_GROUPS.isdisjoint(content)
 
 
 def read_momentum_form(content: Mapping[str, Any], source: Source) -> BookConfig:

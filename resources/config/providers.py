@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from resources import providers
 from resources.config.keys import plain
 from resources.config.problems import Source, explained, line, suggestion
-from resources.providers.registry import ENTRY_POINTS, available
+from resources.providers import ENTRY_POINTS
 
 Settings = dict[str, dict[str, Any]]
 Order = Mapping[Any, Mapping[Any, tuple[str, ...]]]
@@ -68,16 +68,18 @@ def settings_model(name: str) -> type[BaseModel] | None:
 
 
 def _unknown_in(order: Order, source: Source) -> Iterator[str]:
-    known = {*_modules(), *(entry.name for entry in entry_points(group=ENTRY_POINTS))}
+    modules = _modules()
     for asset_class, by_timeframe in order.items():
         for timeframe, names in by_timeframe.items():
             for position, name in enumerate(names):
-                if name not in known:
+                if name not in modules and not entry_points(group=ENTRY_POINTS, name=name):
                     path = ("data", "order", asset_class, timeframe, position)
                     yield line(source, path, _no_such(name))
 
 
 def _no_such(name: str) -> str:
+    from resources.providers.registry import available  # noqa: PLC0415 - imports every provider
+
     return f"no such provider{suggestion(name, sorted(available()))}"
 
 

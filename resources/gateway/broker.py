@@ -16,7 +16,14 @@ from resources.gateway.market.quotes import Quotes
 from resources.gateway.orders.book import Book
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.orders.matching import SessionWork, costs_for, flat_bar
-from resources.gateway.orders.ticket import Ticket, from_record, open_order, order_status, to_record
+from resources.gateway.orders.ticket import (
+    Ticket,
+    from_record,
+    open_order,
+    order_status,
+    to_record,
+    working_terms,
+)
 from resources.gateway.settings import Settings
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.times import spell_time
@@ -36,7 +43,7 @@ class Broker:
         self.settings = settings
         self.instruments = instruments
         self.clock = clock
-        self.quotes = Quotes(instruments)
+        self.quotes = Quotes(instruments, clock)
         self.book = Book()
         self.account = Account()
         self.bookings: list[Booking] = []
@@ -46,12 +53,15 @@ class Broker:
         self._dividends: list[dict[str, Any]] = []
         self.last_session: date | None = None
         self.held_ids: set[tuple[int, int]] = set()
+        self.regular_hours: Callable[[datetime], bool] = lambda _: True
         self.costs = costs_for(settings.costs)
         self.quote_costs = costs_for(settings.costs, whole_volume=True)
         self._journal = journal
+        self._saved: dict[int, tuple[object, ...]] = {}
         self._execution_count = 0
+        self.opening_equity = 0.0
+        self.opening_bookings = 0
         self._restore()
-        self.opening_equity = sum(self.account.cents.values()) / 100
 
     # ------------------------------------------------------------------------------------------- durable
 
@@ -64,6 +74,7 @@ class Broker:
     def save(self, ticket: Ticket) -> None:
         """Write down a ticket as it is now."""
         self._journal.append("ticket", to_record(ticket))
+        self._saved[ticket.perm_id] = working_terms(ticket)
 
     def note(self, kind: str, content: dict[str, Any]) -> None:
         """Write down something else that must survive."""
@@ -82,6 +93,7 @@ class Broker:
         if not self.bookings:
             deposit = Booking("cash", amount=self.settings.capital, currency=self.settings.currency)
             self.book_movement(deposit._replace(reference="deposit"))
+            self.begin_day(self.settings.capital)
             self._journal.commit()
         for ticket in [entry for entry in self.book.active() if "transmit" in entry.waits]:
             self.book.drop(ticket)
@@ -90,7 +102,9 @@ class Broker:
     def _restore_record(self, record: dict[str, Any]) -> None:
         match record["kind"]:
             case "ticket":
-                self.book.put(from_record(record))
+                ticket = from_record(record)
+                self.book.put(ticket)
+                self._saved[ticket.perm_id] = working_terms(ticket)
             case "execution":
                 self._keep(record["execution"])
             case "booking":
@@ -112,6 +126,10 @@ class Broker:
                 self.instruments.add_combination(record["contract"])
             case "instrument_row":
                 self.instruments.add(record["row"])
+            case "opening":
+                self.opening_equity, self.opening_bookings = record["equity"], record["bookings"]
+            case "day_end":
+                self.quotes.end_day()
             case "dividend":
                 self._dividends.append(record["due"])
             case "dividends_paid":
@@ -183,20 +201,31 @@ class Broker:
             self._execute(execution, times.get(execution.phase, self.clock.now()))
         for event in events:
             self._end(event)
-        for ticket in active:
+        self.follow(active)
+
+    def follow(self, tickets: Iterable[Ticket]) -> None:
+        """Tell, and make durable, what became of tickets that go on."""
+        for ticket in tickets:
             self._follow(ticket)
 
     def _execute(self, fill: Execution, at: datetime) -> None:
         ticket = self.book.tickets[int(fill.order_ref)]
         instrument = self.instrument_of(ticket)
         ticket.last_price = fill.price
+        if ticket.order_type == "MTL" and ticket.work.order_type == "market":
+            ticket.work.order_type, ticket.work.limit_price = "limit", fill.price
         number = self.next_execution()
         records = [self._record(ticket, number, 1, instrument, fill.side, fill.quantity, fill.price, at)]
         records[0]["commission"] = None if instrument.legs else fill.commission
-        for part, (leg, ratio) in enumerate(self._legs(instrument), start=2):
+        legs = self._legs(instrument)
+        short_of = fill.price - sum(ratio * self._leg_price(leg) for leg, ratio in legs)
+        for part, (leg, ratio) in enumerate(legs, start=2):
             side = "BUY" if (ratio > 0) == (fill.side == "BUY") else "SELL"
             quantity = fill.quantity * abs(ratio)
-            record = self._record(ticket, number, part, leg, side, quantity, self._leg_price(leg), at)
+            price = self._leg_price(leg)
+            if part == 2:  # the legs cost together what the combination costs
+                price = round(price + short_of / ratio, 8)
+            record = self._record(ticket, number, part, leg, side, quantity, price, at)
             cost = self.costs[leg.asset_class].commission.cost(quantity, record["price"], leg.multiplier)
             record["commission"] = cost
             records.append(record)
@@ -302,6 +331,8 @@ class Broker:
         if before != (ticket.status, ticket.total, ticket.filled):
             self.save(ticket)
             self.report(ticket)
+        elif self._saved.get(ticket.perm_id) != working_terms(ticket):
+            self.save(ticket)
 
     def _record(
         self,
@@ -315,7 +346,10 @@ class Broker:
         at: datetime,
     ) -> Values:
         identity = fills.execution_id(number, part)
-        return fills.execution(ticket, identity, instrument.contract(), side, quantity, price, at)
+        contract = instrument.contract()
+        if instrument.symbol == ticket.symbol:
+            contract["exchange"] = ticket.contract["exchange"]
+        return fills.execution(ticket, identity, contract, side, quantity, price, at)
 
     def _keep(self, record: Values) -> None:
         self.executions.append(record)
@@ -344,6 +378,16 @@ class Broker:
             self._dividends = [entry for entry in self._dividends if entry not in due]
             self._journal.append("dividends_paid", {"session": session.isoformat()})
         return due
+
+    def begin_day(self, equity: float) -> None:
+        """Count the day's profit and loss from an equity on."""
+        self.opening_equity, self.opening_bookings = equity, len(self.bookings)
+        self._journal.append("opening", {"equity": equity, "bookings": self.opening_bookings})
+
+    def end_day(self) -> None:
+        """End of a day of a continuous market: last prices become closes."""
+        self.quotes.end_day()
+        self._journal.append("day_end", {})
 
     def finish_session(self, session: date) -> None:
         """Remember that a session is over: it is not replayed again."""

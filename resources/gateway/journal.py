@@ -19,8 +19,8 @@ class JournalError(RuntimeError):
 class Journal:
     """Append-only file; records are durable once :meth:`commit` has returned.
 
-    Each line is a checksum and a JSON object. A last line that is torn, as a kill leaves it, is cut off
-    when the file is opened.
+    Each line is a checksum and a JSON list of the records of one commit: a kill leaves all of a commit or
+    nothing of it. A last line that is torn is cut off when the file is opened.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Journal:
     def __init__(self, path: Path, *, sync: bool = True) -> None:
         self._path = path
         self._sync = sync
-        self._pending: list[bytes] = []
+        self._pending: list[str] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         self.records: list[Record] = list(self._recover())
         self._file = path.open("ab")
@@ -41,13 +41,13 @@ class Journal:
     def append(self, kind: str, content: Record) -> None:
         """Add a record to those that the next commit makes durable."""
         text = json.dumps({"kind": kind, **content}, separators=(",", ":"), allow_nan=True)
-        self._pending.append(_line(text))
+        self._pending.append(text)
 
     def commit(self) -> None:
         """Make every appended record durable; nothing may be told to anybody before."""
         if not self._pending:
             return
-        self._file.write(b"".join(self._pending))
+        self._file.write(_line(f"[{','.join(self._pending)}]"))
         self._file.flush()
         if self._sync:
             os.fsync(self._file.fileno())
@@ -65,15 +65,15 @@ class Journal:
         good = 0
         lines = content.split(b"\n")
         for number, line in enumerate(lines[:-1], start=1):
-            record = _parse(line)
-            if record is None:
+            commit = _parse(line)
+            if commit is None:
                 if number < len(lines) - 1:
                     raise JournalError(
                         f"{self._path} line {number} is damaged; restore it or start with a new state folder"
                     )
                 break
             good += len(line) + 1
-            yield record
+            yield from commit
         if good < len(content):
             with self._path.open("r+b") as file:
                 file.truncate(good)
@@ -84,12 +84,12 @@ def _line(text: str) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
 
-def _parse(line: bytes) -> Record | None:
+def _parse(line: bytes) -> list[Record] | None:
     checksum, _, data = line.partition(b" ")
     try:
         if int(checksum, 16) != zlib.crc32(data):
             return None
-        record = json.loads(data)
+        content = json.loads(data)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
+    return content if isinstance(content, list) else [content]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import select
 import socket
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ HOST = "127.0.0.1"
 _ADDRESS = "gateway.json"
 _SETTINGS = "settings.json"
 _LOG = "gateway.log"
+_JOURNAL = "journal.jsonl"
 
 
 class GatewayError(RuntimeError):
@@ -151,9 +153,16 @@ def start(
 
 
 def configure(state: Path, settings: Settings) -> None:
-    """Write down what the gateway of a state folder is started with."""
+    """Write down what the gateway of a state folder is started with.
+
+    A folder keeps the name of its account. A new one gets a name that no other has: a desk that met two
+    accounts of one name would take the executions of the one for those of the other.
+    """
     state.mkdir(parents=True, exist_ok=True)
-    _write(state / _SETTINGS, settings_to_json(settings))
+    new = not (state / _JOURNAL).exists() and not (state / _SETTINGS).exists()
+    known = f"SIM{secrets.token_hex(4).upper()}" if new else settings_of(state).account
+    account = settings.account or known
+    _write(state / _SETTINGS, settings_to_json(replace(settings, account=account)))
 
 
 def stop(state: Path, timeout: float = 30.0) -> bool:

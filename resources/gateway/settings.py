@@ -47,6 +47,8 @@ class Settings:
         Lake that instruments and bars come from; empty: they are given through the control channel.
     notices : bool
         Tell new clients that the data farms are connected.
+    account : str
+        Name of the account; empty: a state folder gets one of its own (see ``process.configure``).
     """
 
     market: Literal["continuous", "sessions"] = "continuous"
@@ -64,6 +66,7 @@ class Settings:
     execution_time: Literal["zone", "utc", "bare"] = "zone"
     lake: str = ""
     notices: bool = True
+    account: str = ""
     first_order_id: int = 1
 
     @property

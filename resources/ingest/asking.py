@@ -16,8 +16,8 @@ AHEAD = 2
 """Answers that may wait to be taken, a worker."""
 
 
-def answered(provider: base.Provider, planned: Sequence[base.Request]) -> Generator[Told, None, None]:
-    """Answer to every request in their order, or what the provider said instead.
+def answered(provider: base.Provider, planned: Sequence[base.Request]) -> Generator[list[Told], None, None]:
+    """Answer to every request in their order, or what the provider said instead; joined ones together.
 
     A provider may say ``at_once`` (requests that it takes at the same time) and ``together`` (symbols that
     it serves best in one request); both are 1 where it says nothing. Requests that were joined are answered
@@ -27,7 +27,7 @@ def answered(provider: base.Provider, planned: Sequence[base.Request]) -> Genera
     at_once = min(getattr(provider, "at_once", 1), len(groups))
     if at_once <= 1:
         for group in groups:
-            yield from _outcomes(provider, group)
+            yield _outcomes(provider, group)
         return
     waiting: deque[Future[list[Told]]] = deque()
     with ThreadPoolExecutor(at_once) as pool:
@@ -35,9 +35,9 @@ def answered(provider: base.Provider, planned: Sequence[base.Request]) -> Genera
             for group in groups:
                 waiting.append(pool.submit(_outcomes, provider, group))
                 if len(waiting) > AHEAD * at_once:
-                    yield from waiting.popleft().result()
+                    yield waiting.popleft().result()
             while waiting:
-                yield from waiting.popleft().result()
+                yield waiting.popleft().result()
         finally:
             for left in waiting:
                 left.cancel()

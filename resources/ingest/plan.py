@@ -140,6 +140,9 @@ def requests(
                 end = end if request.timeframe in WHOLE else min(end, last)
                 spans = [(request.first, end), *(span for span in spans if span[0] > end)]
         end_of_listing = final.get(symbol, date.max)
+        if have is not None and have.last > end_of_listing:
+            # Its own bars say that the listing went on: what told the end was out of date.
+            end_of_listing = date.max
         planned.extend(
             replace(request, symbols=(symbol,), first=start, last=end)
             for start, end in spans

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -32,7 +32,7 @@ class IngestResult:
     warnings : pl.DataFrame
         Bars written with a flag: ``symbol, timeframe, session, closes_at, rule, reason``.
     commits : tuple of Commit
-        One a table that changed, in the order of writing.
+        One a table that changed and part, in the order of writing.
     repaired : int
         Rows that came with a fault and were put right; as they came they are in ``quarantine``.
     actions : pl.DataFrame
@@ -80,6 +80,26 @@ class IngestResult:
         if self.failed:
             parts.append(f"{len(self.failed)} symbols not served ({', '.join(self.failed)})")
         return ", ".join(parts)
+
+
+def joined(results: Sequence[IngestResult]) -> IngestResult:
+    """What several parts of one ingest did together."""
+    first, *rest = results
+    if not rest:
+        return first
+    return IngestResult(
+        new=sum(each.new for each in results),
+        corrected=sum(each.corrected for each in results),
+        unchanged=sum(each.unchanged for each in results),
+        rejected=pl.concat([each.rejected for each in results]),
+        withheld=sum(each.withheld for each in results),
+        blocked=dict(pair for each in results for pair in each.blocked.items()),
+        failed=dict(pair for each in results for pair in each.failed.items()),
+        warnings=pl.concat([each.warnings for each in results]),
+        commits=tuple(commit for each in results for commit in each.commits),
+        repaired=sum(each.repaired for each in results),
+        actions=pl.concat([each.actions for each in results]),
+    )
 
 
 def _told(actions: pl.DataFrame) -> str:

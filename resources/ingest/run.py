@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -15,7 +12,6 @@ from delta.lake import Lake
 from delta.reading import read
 from delta.writing import Commit, Provenance, write
 from resources import calendar
-from resources.ingest.asking import answered
 from resources.ingest.compare import (
     BAR_KEY,
     changed_bars,
@@ -24,6 +20,7 @@ from resources.ingest.compare import (
     known_bars,
     refuse_backdated,
 )
+from resources.ingest.fetching import Fetched, Told, fetched_parts
 from resources.ingest.plan import (
     ASKED,
     IngestError,
@@ -34,13 +31,13 @@ from resources.ingest.plan import (
     requests,
     supposed_class,
 )
-from resources.ingest.result import IngestResult
+from resources.ingest.result import IngestResult, joined
 from resources.providers import base
 from trading.corporate_actions import KEY as ACTION_KEY
 from trading.corporate_actions import ActionChanges, changes, no_longer_told
 from trading.quality import Verdict, check_actions, check_bars, currency_changes
 from trading.quality.findings import WARNINGS
-from trading.repair import MARK, REPAIRS, is_repaired, repair_dates, repair_prices
+from trading.repair import MARK, is_repaired, repair_dates, repair_prices
 
 
 @dataclass(frozen=True)
@@ -56,16 +53,6 @@ class _Ingest:
     repair: bool
 
 
-@dataclass(frozen=True)
-class _Fetched:
-    bars: pl.DataFrame
-    actions: pl.DataFrame
-    instruments: pl.DataFrame
-    warnings: pl.DataFrame
-    failed: dict[str, str]
-    repairs: pl.DataFrame = field(default_factory=REPAIRS.to_frame)
-
-
 def ingest(
     lake: Lake,
     provider: base.Provider,
@@ -75,13 +62,15 @@ def ingest(
     provenance: Provenance,
     refetch: bool = False,
     repair: bool = False,
+    tell: Told | None = None,
 ) -> IngestResult:
     """Bring the lake up to date for a request.
 
     Only bars that the lake does not know are written, and known bars whose figures changed (as a new
     version, so that what was known before stays). Symbols that are known are asked only for what is new and
     a short overlap. Every symbol stands alone: one with a blocking finding, or one that the provider cannot
-    serve, is left as it was and reported, the others are written.
+    serve, is left as it was and reported, the others are written. Very much at once is written in parts, each
+    of whole symbols, so that memory holds it and an interrupted ingest goes on where it was.
 
     Parameters
     ----------
@@ -101,6 +90,8 @@ def ingest(
         Put faults right that have one right answer (see :mod:`trading.repair`): the bar says so in its
         flags, and the row as it came is in quarantine. Bars repaired before stay as they are unless
         ``refetch``.
+    tell : callable, optional
+        Called with each symbol when the provider has answered.
 
     Returns
     -------
@@ -121,65 +112,21 @@ def ingest(
     last = max(last_sessions.values())
     known = {} if refetch else coverage(lake, request.symbols, request.timeframe, request.first, last)
     planned = requests(request, chosen, last_sessions, known, instruments, refetch=refetch)
-    fetched = _fetch(provider, planned)
-    there = [each for each in planned if refetch or each.symbols[0] in known]
-    result = _write(job, fetched, instruments, known_bars(lake, there))
+    results = []
+    for fetched in fetched_parts(provider, planned, tell):
+        there = [each for each in fetched.requests if refetch or each.symbols[0] in known]
+        described = instruments.filter(pl.col("symbol").is_in(fetched.symbols))
+        results.append(_write(job, fetched, described, known_bars(lake, there)))
+    result = joined(results)
     if not result.rows and not result.unchanged and result.problems():
         raise IngestError("; ".join(result.problems()))
     return result
 
 
-def _fetch(provider: base.Provider, planned: Sequence[base.Request]) -> _Fetched:
-    """Answers of all requests; symbols that could not be served are named with what was said."""
-    answers: list[base.Answer] = []
-    failed: dict[str, str] = {}
-    asked = Counter(request.symbols for request in planned)
-    told = answered(provider, planned)
-    with closing(told):
-        for request, answer in told:
-            symbol = request.symbols[0]
-            if isinstance(answer, base.Answer):
-                answers.append(answer)
-            elif isinstance(answer, base.BadKey | base.Unsupported):
-                raise answer
-            elif isinstance(answer, base.Unreachable):
-                # The others would wait for the same time-out; what is here already is kept.
-                at = next(i for i, other in enumerate(planned) if other is request)
-                failed |= {rest.symbols[0]: str(answer) for rest in planned[at:]}
-                break
-            # Nothing before the first bar known, or nothing new since: only a wholly unknown symbol fails.
-            elif not isinstance(answer, base.NoData) or asked[request.symbols] == 1:
-                failed[symbol] = str(answer)
-    # A symbol that failed in one of its ranges is left out whole.
-    kept = pl.col("symbol").is_in(list(failed)).not_().fill_null(value=True)
-    parts = (
-        pl.concat([base.BARS.to_frame(), *(answer.bars for answer in answers)]),
-        pl.concat([base.CORPORATE_ACTIONS.to_frame(), *(a.corporate_actions for a in answers)]),
-        pl.concat([base.INSTRUMENTS.to_frame(), *(answer.instruments for answer in answers)]),
-    )
-    bars, actions, instruments = (part.filter(kept) if failed else part for part in parts)
-    return _Fetched(
-        bars=bars,
-        actions=actions.unique(maintain_order=True),
-        instruments=instruments.unique(maintain_order=True),
-        warnings=_said(provider),
-        failed=failed,
-    )
-
-
-def _said(provider: base.Provider) -> pl.DataFrame:
-    """Warnings of a provider that joins several: where they disagree and what none of them has."""
-    warnings = getattr(provider, "warnings", None)
-    if not isinstance(warnings, pl.DataFrame):
-        return WARNINGS.to_frame()
-    # Requests that ran at the same time told theirs in any order.
-    return warnings.unique(maintain_order=True).sort("symbol", "closes_at", maintain_order=True)
-
-
-def _write(job: _Ingest, fetched: _Fetched, instruments: pl.DataFrame, earlier: pl.DataFrame) -> IngestResult:
+def _write(job: _Ingest, fetched: Fetched, instruments: pl.DataFrame, earlier: pl.DataFrame) -> IngestResult:
     """Check what was fetched and write what is new; bars last, so that no reader sees them undescribed."""
     described = _described(job, fetched, instruments)
-    old_actions = known_actions(job.lake, job.request.symbols)
+    old_actions = known_actions(job.lake, fetched.symbols)
     told = _actions_told(job, fetched, old_actions)
     refuse_backdated(told.rows, old_actions, ACTION_KEY, job.now)
     actions = _standing_after(old_actions, told.rows)
@@ -225,7 +172,7 @@ def _currency(symbol: str, asset_class: str) -> str:
     return symbol[-3:] if asset_class == "fx" and len(symbol) == 6 else "USD"
 
 
-def _described(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> pl.DataFrame:
+def _described(job: _Ingest, fetched: Fetched, known: pl.DataFrame) -> pl.DataFrame:
     """Instruments that came with the bars, and a plain one for symbols that nobody described."""
     there = {*fetched.instruments["symbol"], *known["symbol"]}
     missing = [
@@ -244,7 +191,7 @@ def _described(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> pl.DataF
     return pl.concat([fetched.instruments, pl.DataFrame(rows, schema=base.INSTRUMENTS, orient="row")])
 
 
-def _without_repaired(fetched: _Fetched, known: pl.DataFrame, *, refetch: bool) -> _Fetched:
+def _without_repaired(fetched: Fetched, known: pl.DataFrame, *, refetch: bool) -> Fetched:
     """Leave out bars whose known version was repaired: the source still tells the fault."""
     if refetch or known.is_empty() or fetched.bars.is_empty():
         return fetched
@@ -255,12 +202,12 @@ def _without_repaired(fetched: _Fetched, known: pl.DataFrame, *, refetch: bool) 
 
 
 def _repaired(
-    fetched: _Fetched,
+    fetched: Fetched,
     described: pl.DataFrame,
     instruments: pl.DataFrame,
     earlier: pl.DataFrame,
     actions: pl.DataFrame,
-) -> _Fetched:
+) -> Fetched:
     """Bars with the faults put right, and the repairs among the warnings that become flags."""
     columns = base.INSTRUMENTS.names()
     current = pl.concat([instruments.select(columns), described.select(columns)])
@@ -282,7 +229,7 @@ def _repaired(
     )
 
 
-def _as_it_came(fetched: _Fetched) -> pl.DataFrame:
+def _as_it_came(fetched: Fetched) -> pl.DataFrame:
     """Rows that were repaired, as findings to keep."""
     return fetched.repairs.select(
         pl.lit("bars").alias("target"),
@@ -296,7 +243,7 @@ def _as_it_came(fetched: _Fetched) -> pl.DataFrame:
 
 def _judge(
     job: _Ingest,
-    fetched: _Fetched,
+    fetched: Fetched,
     described: pl.DataFrame,
     instruments: pl.DataFrame,
     earlier: pl.DataFrame,
@@ -322,7 +269,7 @@ def _judge(
     return verdict, pl.concat([findings, verdict.rejected])
 
 
-def _actions_told(job: _Ingest, fetched: _Fetched, known: pl.DataFrame) -> ActionChanges:
+def _actions_told(job: _Ingest, fetched: Fetched, known: pl.DataFrame) -> ActionChanges:
     """What the answers change among the known corporate actions."""
     told = fetched.actions.with_columns(withdrawn=pl.lit(value=False), reason=pl.lit(None, pl.String)).select(
         known.drop("known_at").columns

@@ -19,15 +19,15 @@ from resources.http import UNREADABLE, HttpSettings, Pace, paced, repeated
 from resources.http_errors import AgainError, Asked
 from resources.keys import Key
 from resources.providers import _frames
+from resources.providers._packaged import PackagedProvider
 from resources.providers.base import (
     Answer,
     Capabilities,
     ProviderError,
     Request,
     UnknownSymbol,
-    require_timeframe,
 )
-from resources.raw_answers import RawAnswers, RawRequest
+from resources.raw_answers import RawRequest
 
 NAME = "alpaca"
 STEPS = {
@@ -56,8 +56,8 @@ class AlpacaSettings(HttpSettings):
     feed: Literal["iex", "sip"] = "iex"
 
 
-class Alpaca:
-    """Provider of Alpaca's market data."""
+class Alpaca(PackagedProvider[AlpacaSettings]):
+    """Provider of Alpaca's raw bars, and of splits, dividends, spin-offs and renames of its stocks."""
 
     name: ClassVar[str] = NAME
     Settings: ClassVar[type[AlpacaSettings]] = AlpacaSettings
@@ -67,26 +67,11 @@ class Alpaca:
         corporate_actions=True,
         needs_key=ID.variable,
     )
+    package = ("alpaca", "alpaca-py", "alpaca")
     pace = (Pace(200, 60.0),)
 
-    def __init__(self, settings: AlpacaSettings) -> None:
-        self.settings = settings
-        self.store: RawAnswers | None = None
-
-    def keep_answers(self, store: RawAnswers | None) -> None:
-        """Keep every answer in a store from now on; None ends it."""
-        self.store = store
-
-    def symbols(self) -> list[str]:
-        """Empty: the list of assets belongs to the trading account, not to the market data."""
-        return []
-
-    def fetch(self, request: Request) -> Answer:
-        """Raw bars, and splits, dividends, spin-offs and renames of daily stock bars."""
-        require_timeframe(self, request)
-        return _frames.joined([self._one(symbol, request) for symbol in request.symbols])
-
-    def _one(self, symbol: str, request: Request) -> Answer:
+    def one(self, symbol: str, request: Request) -> Answer:
+        """Bars of a symbol; daily ones of stocks with their corporate actions."""
         crypto, at = "/" in symbol, _frames.now()
         trading_calendar = ALL_DAY if crypto else STOCKS
         rows = self._bars(symbol, request, crypto)
@@ -107,7 +92,7 @@ class Alpaca:
         frames = _frames.optional("alpaca.data.timeframe", NAME, "alpaca-py", "alpaca")
         amount, unit = STEPS[request.timeframe]
         asked: dict[str, Any] = {
-            "symbol_or_symbols": self._ticker(symbol),
+            "symbol_or_symbols": self.ticker(symbol),
             "timeframe": frames.TimeFrame(amount, frames.TimeFrameUnit[unit]),
             "start": datetime.combine(request.first, datetime.min.time(), UTC),
             "end": datetime.combine(request.last, datetime.min.time(), UTC) + timedelta(days=2),
@@ -118,17 +103,17 @@ class Alpaca:
         else:
             call = self._client(data.StockHistoricalDataClient, symbol).get_stock_bars
             wanted = data.StockBarsRequest(**asked, feed=self.settings.feed, adjustment="raw")
-        return self._called(symbol, lambda: parse_bars(call(wanted), self._ticker(symbol)))
+        return self._called(symbol, lambda: parse_bars(call(wanted), self.ticker(symbol)))
 
     def _actions(self, symbol: str, request: Request) -> pl.DataFrame:
         history = _frames.optional("alpaca.data.historical.corporate_actions", NAME, "alpaca-py", "alpaca")
         data = _frames.optional("alpaca.data.requests", NAME, "alpaca-py", "alpaca")
         asked = data.CorporateActionsRequest(
-            symbols=[self._ticker(symbol)], start=request.first, end=request.last
+            symbols=[self.ticker(symbol)], start=request.first, end=request.last
         )
         client = self._client(history.CorporateActionsClient, symbol)
         return self._called(
-            symbol, lambda: parse_actions(client.get_corporate_actions(asked), symbol, self._ticker(symbol))
+            symbol, lambda: parse_actions(client.get_corporate_actions(asked), symbol, self.ticker(symbol))
         )
 
     def _client(self, kind: Any, symbol: str) -> Any:
@@ -146,10 +131,9 @@ class Alpaca:
         return client
 
     def _keep(self, url: str, body: bytes, symbol: str) -> None:
-        if self.store is not None:
-            parts = urlsplit(url)
-            address = f"{parts.scheme}://{parts.netloc}{parts.path}"
-            self.store.put(RawRequest(NAME, address, dict(parse_qsl(parts.query)), symbol), body)
+        parts = urlsplit(url)
+        address = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self.keep(RawRequest(NAME, address, dict(parse_qsl(parts.query)), symbol), body)
 
     def _called(self, symbol: str, call: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         errors = _frames.optional("alpaca.common.exceptions", NAME, "alpaca-py", "alpaca")
@@ -174,9 +158,6 @@ class Alpaca:
                 raise asked.unreadable(error) from None
 
         return repeated(self.settings, once)
-
-    def _ticker(self, symbol: str) -> str:
-        return self.settings.tickers.get(symbol, symbol)
 
 
 def parse_bars(found: dict[str, Any], ticker: str) -> pl.DataFrame:

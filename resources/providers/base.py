@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 import polars as pl
 
 from delta.contracts import Bars, CorporateActions, Instruments, Table
-from trading.book import Model
+from trading.configuration import Model
 
 
 def _without(table: type[Table], *left_out: str) -> pl.Schema:

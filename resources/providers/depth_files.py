@@ -8,6 +8,7 @@ with the table's own columns (CSV or Parquet).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import polars as pl
 
 from delta.contracts import Depth
 from resources.calendar import ALL_DAY, sessions
-from resources.http_errors import json_of
+from resources.http_errors import json_of, one_line
 from resources.providers.base import MalformedAnswer
 
 NAME = "depth_files"
@@ -26,6 +27,14 @@ NEAR = timedelta(days=14)
 _ARCHIVE = {"symbol", "timestamp", "side", "update_type", "price", "qty"}
 _LONG = {"symbol", "quoted_at", "side", "price", "size"}
 _SIDES = {"b": "bid", "a": "ask"}
+# The reader of Parquet panics on some damaged files, which is no ordinary exception.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)
 
 
 def read_depth(
@@ -61,7 +70,7 @@ def read_depth(
     MalformedAnswer
         When a file is none of the three forms, or a time or name is missing.
     """
-    parts, archive = [], []
+    parts, archive, paths = [], [], list(paths)
     for path in paths:
         if path.suffix == ".json":
             parts.append(_from_json(path, symbol, quoted_at))
@@ -70,7 +79,8 @@ def read_depth(
         if set(frame.columns) >= _ARCHIVE:
             archive.append(frame)
         elif set(frame.columns) >= _LONG:
-            parts.append(_from_long(frame))
+            with _reading(path):
+                parts.append(_from_long(frame))
         else:
             raise MalformedAnswer(
                 NAME,
@@ -78,7 +88,8 @@ def read_depth(
                 remedy=f"give Binance's archive, or a file with {', '.join(sorted(_LONG))}",
             )
     if archive:
-        parts.append(_from_archive(pl.concat(archive)))
+        with _reading(*paths):
+            parts.append(_from_archive(pl.concat(archive)))
     rows = pl.concat(parts) if parts else _RAW.to_frame()
     if symbol is not None:
         rows = rows.with_columns(symbol=pl.lit(symbol))
@@ -105,11 +116,19 @@ _RAW = pl.Schema(
 )
 
 
-def _table(path: Path) -> pl.DataFrame:
+@contextmanager
+def _reading(*paths: Path) -> Iterator[None]:
+    """Name the files in errors about what they hold."""
     try:
+        yield
+    except (OSError, ArithmeticError, *_UNREADABLE) as error:
+        files = ", ".join(map(str, paths))
+        raise MalformedAnswer(NAME, f"{files}: {one_line(str(error))}", remedy="restore the file") from error
+
+
+def _table(path: Path) -> pl.DataFrame:
+    with _reading(path):
         return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise MalformedAnswer(NAME, f"{path}: {error}", remedy="restore the file") from error
 
 
 def _from_json(path: Path, symbol: str | None, quoted_at: datetime | None) -> pl.DataFrame:
@@ -117,7 +136,8 @@ def _from_json(path: Path, symbol: str | None, quoted_at: datetime | None) -> pl
         raise MalformedAnswer(
             NAME, f"{path}: the file tells neither instrument nor time", remedy="give symbol and time"
         )
-    return _sides(path.read_bytes(), symbol, quoted_at).with_columns(source=pl.lit("binance"))
+    with _reading(path):
+        return _sides(path.read_bytes(), symbol, quoted_at).with_columns(source=pl.lit("binance"))
 
 
 def _sides(body: bytes, symbol: str, quoted_at: datetime) -> pl.DataFrame:

@@ -199,7 +199,8 @@ class Files:
             return pl.read_csv(
                 io.BytesIO(path.read_bytes()), separator=self.settings.separator, infer_schema=False
             )
-        except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+            # The reader of Parquet panics on some damaged files, which is no ordinary exception.
             problem = self._ragged(path) or f"cannot read {path}: {str(error).splitlines()[0]}"
             raise base.MalformedAnswer(
                 self.name, problem, symbol=symbol, remedy="repair the file or set `separator`"

@@ -352,7 +352,9 @@ class Lean:
                 self.name,
                 f"no {request.timeframe} bars in {request.first} .. {request.last}",
                 symbol=symbol,
-                remedy=f"the folder has {have[0]} .. {have[-1]}",
+                remedy=f"the folder has {have[0]} .. {have[-1]}"
+                if len(have)
+                else "its files hold nothing of the periods in its map file; restore them",
             )
         return bars.with_columns(
             symbol=pl.lit(symbol), timeframe=pl.lit(request.timeframe), source=pl.lit(self.name)

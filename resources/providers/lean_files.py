@@ -142,7 +142,7 @@ def _unzip(path: Path) -> bytes:
             if len(members) != 1:
                 raise FileError(f"{path} holds {len(members)} CSV files instead of one")
             return archive.read(members[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, UnicodeDecodeError) as error:
         raise FileError(f"{path} is truncated or no zip ({error})") from error
 
 
@@ -161,7 +161,11 @@ def _bad_line(path: Path, text: bytes, width: int) -> str | None:
 
 
 def _rows(path: Path, parse: Callable[[list[str]], T]) -> Iterator[T]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is no text ({error})") from error
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:

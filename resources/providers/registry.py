@@ -15,9 +15,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from resources import providers
+from resources.providers import ENTRY_POINTS
 from resources.providers.base import Provider, ProviderError, UnknownProvider
-
-ENTRY_POINTS = "desk.providers"
 
 
 def available() -> dict[str, type[Provider]]:

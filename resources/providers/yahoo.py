@@ -20,6 +20,7 @@ from resources.calendar import ALL_DAY, STOCKS, WEEKDAYS
 from resources.http import UNREADABLE, HttpSettings, Pace, paced, repeated
 from resources.http_errors import AgainError, Asked, one_line
 from resources.providers import _frames
+from resources.providers._packaged import PackagedProvider
 from resources.providers.base import (
     Answer,
     Capabilities,
@@ -28,9 +29,8 @@ from resources.providers.base import (
     Request,
     UnknownSymbol,
     Unsupported,
-    require_timeframe,
 )
-from resources.raw_answers import RawAnswers, RawRequest
+from resources.raw_answers import RawRequest
 
 NAME = "yahoo"
 STEPS = {"1m": "1m", "5m": "5m", "15m": "15m", "30m": "30m", "1h": "1h", "1d": "1d"}
@@ -74,8 +74,8 @@ class YahooSettings(HttpSettings):
     calendars: dict[str, str] = Field(default_factory=dict)
 
 
-class Yahoo:
-    """Provider of Yahoo's prices."""
+class Yahoo(PackagedProvider[YahooSettings]):
+    """Provider of Yahoo's prices, splits and dividends."""
 
     name: ClassVar[str] = NAME
     Settings: ClassVar[type[YahooSettings]] = YahooSettings
@@ -84,26 +84,11 @@ class Yahoo:
         timeframes=tuple(STEPS),
         corporate_actions=True,
     )
+    package = ("yfinance", "yfinance", "yahoo")
     pace = (Pace(2, 1.0),)
 
-    def __init__(self, settings: YahooSettings) -> None:
-        self.settings = settings
-        self.store: RawAnswers | None = None
-
-    def keep_answers(self, store: RawAnswers | None) -> None:
-        """Keep every answer in a store from now on; None ends it."""
-        self.store = store
-
-    def symbols(self) -> list[str]:
-        """Empty: Yahoo has no list."""
-        return []
-
-    def fetch(self, request: Request) -> Answer:
-        """Raw bars with splits and dividends, and the listing."""
-        require_timeframe(self, request)
-        return _frames.joined([self._one(symbol, request) for symbol in request.symbols])
-
-    def _one(self, symbol: str, request: Request) -> Answer:
+    def one(self, symbol: str, request: Request) -> Answer:
+        """Raw bars of a symbol with its splits and dividends, and the listing."""
         at = _frames.now()
         days, meta = self._history(symbol, request.first, "1d")
         rows = days
@@ -146,8 +131,8 @@ class Yahoo:
     def _history(self, symbol: str, first: date, interval: str) -> tuple[pl.DataFrame, dict[str, Any]]:
         package = _frames.optional("yfinance", NAME, "yfinance", "yahoo")
         package.config.debug.hide_exceptions = False
-        session = _session(self.settings, symbol, self._keep)
-        ticker = package.Ticker(self.settings.tickers.get(symbol, symbol), session=session)
+        session = _session(self.settings, symbol, self.keep)
+        ticker = package.Ticker(self.ticker(symbol), session=session)
 
         def call() -> tuple[pl.DataFrame, dict[str, Any]]:
             frame = ticker.history(
@@ -189,10 +174,6 @@ class Yahoo:
                 raise asked.unreadable(error) from None
 
         return repeated(self.settings, once)
-
-    def _keep(self, asked: RawRequest, body: bytes) -> None:
-        if self.store is not None:
-            self.store.put(asked, body)
 
 
 def parse_history(frame: Any) -> pl.DataFrame:

@@ -160,6 +160,16 @@ def test_a_check_fails_and_names_what_is_wrong(
     assert named in str({name: value.value for name, value in found.metadata.items()})
 
 
+def test_what_a_broker_takes_back_does_not_count_as_executed(lake: Lake) -> None:
+    fill = one(lake, Fills, pl.col("order_ref") != "")
+    back = "SELL" if fill["side"][0] == "BUY" else "BUY"
+    again = {"side": (back, fill["side"][0]), "execution_id": ("x/2", "x/3")}
+    for number in (0, 1):
+        changes = {name: pl.lit(values[number]) for name, values in again.items()}
+        smuggle(lake, Fills, fill.with_columns(purpose=pl.lit("correction"), **changes))
+    assert checks.executed_within_the_order(lake).passed
+
+
 def test_checks_pass_on_a_lake_without_a_table(tmp_path: Path) -> None:
     lake = delta.create_lake(tmp_path / "lake")
     for check in {case[0] for case in WRONG}:

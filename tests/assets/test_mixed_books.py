@@ -11,8 +11,10 @@ import pytest
 
 import delta
 from assets.inputs import MARKET_READS, MissingDataError, RefusedError, read_market
+from assets.paper import at_gateway
 from assets.replay import replay
 from assets.research import research
+from assets.validation.gateway import traded_book
 from delta.contracts import Bars, Instruments
 from trading.book import BookConfig
 
@@ -173,6 +175,12 @@ def test_what_cannot_be_decided_honestly_is_refused(
     message = refusal(made, changed(MIXED, name="refused", **changes))
     assert said in message
     assert rows(made.lake, "portfolio", "refused").is_empty()
+
+
+def test_a_gateway_is_refused() -> None:
+    for placed in (at_gateway, lambda config: traded_book(config, date(2017, 7, 3), date(2017, 7, 31))):
+        with pytest.raises(RefusedError, match="book mixed converts GBP: a gateway keeps a balance in each"):
+            placed(MIXED)
 
 
 def test_missing_bars_of_one_calendar_are_not_hidden_by_those_of_another(

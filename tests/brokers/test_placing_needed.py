@@ -17,7 +17,6 @@ LIMIT = {"order_type": "limit", "limit_price": 95.0, "time_in_force": "gtc"}
 
 
 def test_new_orders_then_nothing_then_the_sweep_after_the_close(world: World, gateway: Gateway) -> None:
-    assert placing_needed(world.lake, world.book, NOW) == ""
     world.approve(entry("D1", **LIMIT))
     assert placing_needed(world.lake, world.book, NOW) == "new"
     world.place()
@@ -26,6 +25,16 @@ def test_new_orders_then_nothing_then_the_sweep_after_the_close(world: World, ga
     assert placing_needed(world.lake, world.book, evening) == "sweep"
     world.place(now=evening)
     assert placing_needed(world.lake, world.book, evening + timedelta(minutes=1)) == ""
+
+
+def test_a_book_without_orders_is_looked_at_after_each_close_and_before_midnight(world: World) -> None:
+    assert placing_needed(world.lake, world.book, NOW) == "sweep", "it has decided a session"
+    for hours in (0, 6, 13):  # by day, after the close, late in the gateway's evening
+        now = NOW + timedelta(hours=hours)
+        assert placing_needed(world.lake, world.book, now) == "sweep"
+        assert world.place(now=now).settled
+        assert placing_needed(world.lake, world.book, now + timedelta(minutes=1)) == ""
+    assert placing_needed(world.lake, paper_book("not_yet_begun"), NOW) == ""
 
 
 def test_doubt_asks_until_it_is_resolved(world: World, gateway: Gateway) -> None:
@@ -42,6 +51,7 @@ def test_doubt_asks_until_it_is_resolved(world: World, gateway: Gateway) -> None
 def test_a_halted_book_asks_for_cancels_only(world: World, gateway: Gateway) -> None:
     world.approve(entry("D1", **LIMIT))
     set_halt(world.lake, "paper", "stop", "me", NOW)
+    world.place()
     assert placing_needed(world.lake, world.book, NOW) == ""
     world.approve(entry("DC", kind="cancel", target_ref="D1"))
     assert placing_needed(world.lake, world.book, NOW) == "new"

@@ -337,6 +337,32 @@ def test_a_correction_counts_once_under_its_newest_revision(world: World, gatewa
         (execution["execId"].rpartition(".")[0], 2, 101.0),
     ]
     assert world.states() == {"D1": "FILLED"}
+    assert world.read(Alerts)["message"].to_list() == [
+        f"the broker has corrected BUY AAPL, execution {rows['execution_id'][0]}: 10 at 101"
+    ]
+
+
+def test_a_correction_beyond_the_order_is_told_and_freezes_nothing(world: World, gateway: Gateway) -> None:
+    world.approve(entry("D1"))
+    world.place()
+    [execution] = gateway.ask("executions")["executions"]
+    gateway.ask("correct", execId=execution["execId"], shares=12.0)
+    assert world.place().frozen == ""
+    assert world.states() == {"D1": "FILLED"}
+    assert "order D1: 12 executed, 10 intended" in world.read(Alerts)["message"].to_list()
+
+
+def test_an_execution_taken_back_before_a_look_leaves_nothing_in_doubt(
+    world: World, gateway: Gateway
+) -> None:
+    world.approve(resting("D1", limit_price=95.0))
+    world.place()
+    gateway.ask("price", symbol="AAPL", price=94.0)
+    [execution] = gateway.ask("executions")["executions"]
+    gateway.ask("bust", execId=execution["execId"])
+    outcome = world.place()
+    assert (outcome.settled, outcome.frozen) == (True, "")
+    assert world.states() == {"D1": "FILLED"}
 
 
 def test_ids_that_roll_back_are_never_given_twice(world: World, gateway: Gateway) -> None:

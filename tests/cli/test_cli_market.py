@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from .conftest import PROGRAM, Desk
+from .test_cli_frame import HEAVY, LAKE, imported
 
 BOOK = """
 start = 2011-01-03
@@ -80,9 +81,9 @@ def test_check_tells_coverage_and_oddities(desk: Desk, lake: str) -> None:
     assert (missing.returncode, missing.stderr) == (4, "desk: the lake has no 1d bars of ZZZ\n")
 
 
-def test_fetch_shows_and_writes_nothing(desk: Desk, tmp_path: Path) -> None:
+def test_asking_shows_and_writes_nothing(desk: Desk, tmp_path: Path) -> None:
     week = ("--from", "2012-01-03", "--to", "2012-01-06")
-    done = desk("data", "fetch", "AAPL", *week, "--as", "csv")
+    done = desk("data", "ask", "AAPL", *week, "--as", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [(row["session"], row["close"]) for row in rows] == [
         ("2012-01-03", "411.23"),
@@ -91,10 +92,10 @@ def test_fetch_shows_and_writes_nothing(desk: Desk, tmp_path: Path) -> None:
         ("2012-01-06", "422.4"),
     ]
     actions = answer(
-        desk("data", "fetch", "IBM", "--actions", "--from", "2012-02-01", "--to", "2012-03-01", "--json")
+        desk("data", "ask", "IBM", "--actions", "--from", "2012-02-01", "--to", "2012-03-01", "--json")
     )
     assert [(row["ex_date"], row["value"]) for row in actions] == [("2012-02-08", 0.75)]
-    unknown = desk("data", "fetch", "XYZ", *week)
+    unknown = desk("data", "ask", "XYZ", *week)
     assert (unknown.returncode, unknown.stderr.count("\n")) == (4, 1)
     assert list(tmp_path.iterdir()) == []
 
@@ -104,6 +105,7 @@ def test_sources_and_their_settings(desk: Desk) -> None:
         row["provider"]: row for row in answer(desk("data", "sources", "--json", TIINGO_API_KEY="s3cret"))
     }
     assert listed["sample"]["in use"] is True
+    assert (listed["sample"]["health"], listed["tiingo"]["health"]) == ("ready", "")
     assert listed["tiingo"]["key"] == "TIINGO_API_KEY is set"
     assert listed["alpha_vantage"]["key"].startswith("ALPHA_VANTAGE_API_KEY is ")
     settings = answer(desk("data", "sources", "lean", "--json", DESK_PROVIDERS__LEAN__FOLDER="/data"))
@@ -122,6 +124,46 @@ def test_scan_shows_candidates_and_signals(desk: Desk, lake: str, book: str) -> 
     assert {row["symbol"] for row in found["signals"] if row["strategy"] == "turtle"} <= {"IBM"}
     text = desk("scan", book, "--date", "2011-01-18", DESK_LAKE=lake)
     assert text.stdout.startswith(f"book, close of 2011-01-18: {len(found['candidates'])} candidates, ")
+
+
+OUTSIDE = """
+start = 2011-01-03
+benchmark = "IBM"
+[universe]
+symbols = ["AAPL"]
+[strategies.momentum]
+params.scanner.momentum_threshold = 50
+params.scanner.min_trend_strength = 40
+[strategies.resting]
+key = "momentum"
+enabled = false
+"""
+
+
+def test_scan_shows_what_a_run_would_find_not_the_benchmark(desk: Desk, lake: str, tmp_path: Path) -> None:
+    """IBM is read for the regime alone: no run would trade it, though its rules hold on this session."""
+    (tmp_path / "outside.toml").write_text(OUTSIDE, encoding="utf-8")
+    found = answer(desk("scan", "outside.toml", "--date", "2011-01-18", "--json", DESK_LAKE=lake))
+    assert {row["symbol"] for row in found["candidates"]} == {"AAPL"}
+    assert {row["symbol"] for row in found["signals"]} <= {"AAPL"}
+    assert {row["strategy"] for row in found["candidates"]} == {"momentum"}
+
+
+def test_what_scan_imports(lake: str, book: str, tmp_path: Path) -> None:
+    """Of TA-Lib and the calendars no pandas, and nothing that runs or draws."""
+    found = imported(tmp_path, "--lake", lake, "scan", book, "--date", "2011-01-18")
+    assert found & HEAVY <= {*LAKE, "numpy", "talib"}
+
+
+def test_scan_of_a_book_whose_strategies_rest_finds_nothing(desk: Desk, lake: str, tmp_path: Path) -> None:
+    (tmp_path / "resting.toml").write_text(
+        BOOK.replace("[strategies.turtle]", "[strategies.turtle]\nenabled = false").replace(
+            "params.scanner.min_trend", "enabled = false\nparams.scanner.min_trend"
+        ),
+        encoding="utf-8",
+    )
+    found = answer(desk("scan", "resting.toml", "--date", "2011-01-18", "--json", DESK_LAKE=lake))
+    assert (found["candidates"], found["signals"]) == ([], [])
 
 
 def test_analyze_tells_every_condition_and_draws(desk: Desk, lake: str) -> None:

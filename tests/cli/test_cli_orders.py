@@ -6,12 +6,13 @@ import json
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from delta import open_lake
 from delta.contracts import Halts, Orders
 from tests.brokers.conftest import ThreadGateway, give_prices
-from tests.brokers.world import BY, GATEWAY, bracket, make_world, order_rows
+from tests.brokers.world import BY, GATEWAY, NOW, bracket, make_world, order_rows
 
 from .conftest import Desk
 
@@ -68,6 +69,31 @@ def test_what_is_refused(
     assert answer.returncode == code
     assert problem in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_an_unresolved_order_is_settled(desk: Desk, folder: Path) -> None:
+    from delta import write
+    from delta.contracts import OrderEvents
+
+    early = desk("orders", "settle", "D1E", "--as", "expired", "--reason", "x")
+    assert early.returncode == 5
+    assert "order D1E is PLANNED, not UNRESOLVED" in early.stderr
+    event = {
+        "book": "paper", "session": date(2026, 11, 19), "order_ref": "D1E", "sequence": 1, "state": "UNRESOLVED",
+        "at": NOW, "filled": 0.0, "remaining": 10.0, "message": "nowhere", "source": "broker", "run_id": "run",
+    }  # fmt: skip
+    lake = open_lake(str(folder / "lake"))
+    write(lake, OrderEvents, pl.DataFrame([event], schema=OrderEvents.schema()), None, BY)
+    wrong = desk("orders", "settle", "D1E", "--as", "lost", "--reason", "x")
+    assert wrong.returncode == 3
+    assert "--as lost: must be one of filled, cancelled, rejected, expired, done" in wrong.stderr
+    done = desk("orders", "settle", "D1E", "--as", "expired", "--reason", "says the statement", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["order_ref"], found["state"], found["remaining"]) == ("D1E", "EXPIRED", 10.0)
+    [row] = [row for row in json.loads(desk("orders", "--json").stdout) if row["order_ref"] == "D1E"]
+    assert row["state"] == "EXPIRED"
+    assert row["message"].endswith("says the statement")
 
 
 def test_orders_show_where_they_stand(desk: Desk, folder: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from ib_async import IB
 from resources.gateway.market.prices import Tape
 from resources.gateway.running import RunningGateway, running_gateway
 from resources.gateway.settings import Settings
+from tests.brokers.conftest import ThreadGateway
 from trading.book import CostConfig, CostsConfig, SlippageConfig
+
+from .wire import STOCK, Floor
 
 FREE = CostConfig(slippage=SlippageConfig(model="none", value=0.0))
 NO_COSTS = CostsConfig(stock=FREE, crypto=FREE, fx=FREE, option=FREE)
@@ -107,3 +112,41 @@ def decoder_log() -> Iterator[list[str]]:
     logger.addHandler(handler)
     yield records
     logger.removeHandler(handler)
+
+
+OPEN = datetime(2024, 1, 2, 15, 0, tzinfo=UTC)
+"""A Tuesday in the session: where the simulated clock of a shared gateway starts."""
+
+
+@pytest.fixture(scope="module")
+def shared_settings() -> dict[str, Any]:
+    """Settings in which a module's shared gateway differs; override it in the module."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(
+    tmp_path_factory: pytest.TempPathFactory, shared_settings: dict[str, Any]
+) -> Iterator[ThreadGateway]:
+    """One gateway for all tests of a module."""
+    chosen = {"costs": NO_COSTS, "start": OPEN, "max_messages": 0, "pacing": False, "capital": 1e9}
+    running = ThreadGateway(tmp_path_factory.mktemp("gateway"), Settings(**{**chosen, **shared_settings}))
+    yield running
+    running.stop()
+
+
+_symbols = itertools.count(1)
+_client_ids = itertools.count(1)
+
+
+@pytest.fixture
+def floor(shared_gateway: ThreadGateway) -> Iterator[Floor]:
+    """The shared gateway with a stock of this test's own at 100, on a day of its own."""
+    found = Floor(shared_gateway, f"S{next(_symbols)}", _next_client=_client_ids.__next__)
+    found.ask("instruments", rows=[{**STOCK, "symbol": found.symbol}])
+    found.price(100.0)
+    yield found
+    cleaner = found.client()
+    cleaner.send("reqGlobalCancel")
+    cleaner.settle()
+    found.end()

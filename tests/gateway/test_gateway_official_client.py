@@ -101,8 +101,8 @@ def test_the_old_official_client_reads_and_trades_at_157(play, python):
         assert float(opened[first + 7][3]["initMarginChange"]) == 500.0
         assert {row[1] for row in seen["orderStatus"] if row[0] == first + 3} >= {"PreSubmitted", "Cancelled"}
         assert {row[2]["status"] for row in seen["completedOrder"]} == {"Filled", "Cancelled"}
-        summary = {row[2]: row[3] for row in seen["accountSummary"]}
-        assert summary["TotalCashValue"] == "1000000.00"
+        cash = [row[3] for row in seen["accountSummary"] if row[2] == "TotalCashValue"]
+        assert (cash[0], cash[-1]) == ("1000000.00", "999000.00"), "the summary goes on as cash changes"
         assert not (await desk.do("status"))["refused_frames"]
 
     play(scenario, tape=tape, start=datetime(2024, 1, 31, 15, 0, tzinfo=UTC))

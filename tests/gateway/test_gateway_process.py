@@ -6,10 +6,11 @@ import asyncio
 import json
 import os
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from ib_async import IB, LimitOrder, MarketOrder, Stock
+from ib_async import IB, ExecutionFilter, LimitOrder, MarketOrder, Stock
 
 from resources.gateway.journal import Journal, JournalError
 from resources.gateway.process import GatewayError, address, control, settings_of, start, status, stop
@@ -67,7 +68,56 @@ def test_start_status_and_stop(state):
     assert status(state) is None
     assert not stop(state)
     assert start(state).port == where.port, "a restart listens where the clients look for it"
-    assert settings_of(state) == SETTINGS
+    assert replace(settings_of(state), account="") == SETTINGS
+
+
+def test_every_folder_has_an_account_of_its_own_and_keeps_it(state):
+    """Two gateways of one desk: neither account, nor execution id, nor order may be taken for the other's."""
+    other, seen = state.parent / "other", {}
+
+    def told(name, folder, settings):
+        where = start(folder, settings)
+        prepare(folder)
+
+        async def trade(client):
+            [account] = client.managedAccounts()
+            trade = client.placeOrder(STOCK, MarketOrder("BUY", 10, tif="DAY", account=account))
+            await asyncio.wait_for(client.reqCurrentTimeAsync(), 5)
+            [position] = client.positions(account)
+            codes = {row.value for row in client.accountValues() if row.tag == "AccountCode"}
+            executions = await asyncio.wait_for(
+                client.reqExecutionsAsync(ExecutionFilter(acctCode=account)), 5
+            )
+            seen[name] = (account, {fill.execution.execId for fill in executions})
+            assert {fill.commissionReport.execId for fill in trade.fills} <= seen[name][1]
+            assert (
+                {fill.execution.acctNumber for fill in executions} == {position.account} == codes == {account}
+            )
+
+        with_client(where.port, trade)
+        stop(folder)
+
+    told("first", state, SETTINGS)
+    told("second", other, SETTINGS)
+    told("first again", state, None)
+    assert seen["first"][0] == seen["first again"][0] != seen["second"][0]
+    assert seen["first"][1] < seen["first again"][1]
+    assert not seen["first again"][1] & seen["second"][1]
+    assert all(account.startswith("SIM") for account, _ in seen.values())
+
+
+def test_the_account_of_another_gateway_is_refused(state):
+    where = start(state, SETTINGS)
+    prepare(state)
+
+    async def trade(client):
+        order = MarketOrder("BUY", 10, tif="DAY", account="SIM000001")
+        refused = client.placeOrder(STOCK, order)
+        await asyncio.wait_for(client.reqCurrentTimeAsync(), 5)
+        assert [entry.errorCode for entry in refused.log if entry.errorCode] == [321]
+        assert client.positions() == []
+
+    with_client(where.port, trade)
 
 
 def test_a_gateway_that_cannot_start_says_why(state):
@@ -159,6 +209,7 @@ def test_a_torn_last_line_is_forgiven_and_damage_before_it_is_not(tmp_path):
     journal = Journal(path)
     for number in range(3):
         journal.append("n", {"number": number})
+        journal.commit()
     journal.close()
     content = path.read_bytes()
     for cut in range(len(content) - 1, content[:-1].rindex(b"\n"), -1):
@@ -182,5 +233,5 @@ def test_the_journal_is_json_lines_with_a_checksum(tmp_path):
     assert path.read_bytes() == b"", "nothing is written before the commit"
     journal.commit()
     [line] = path.read_text().splitlines()
-    assert json.loads(line.partition(" ")[2]) == {"kind": "kind", "value": 1.5}
+    assert json.loads(line.partition(" ")[2]) == [{"kind": "kind", "value": 1.5}]
     journal.close()

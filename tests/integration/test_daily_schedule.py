@@ -1,9 +1,9 @@
-"""The daily schedule: which ticks ask for which sessions of which books, over two months with holidays and half days."""
+"""The daily schedule: which ticks ask for which sessions of which books, over holidays and half days."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
@@ -73,14 +73,24 @@ def test_a_tick_asks_for_the_session_that_has_just_closed(
         assert found.skip_message.startswith("no session of XNYS closed at")
 
 
-def test_the_ticks_of_two_months_ask_for_each_session_once(desk: OwnDesk) -> None:
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        pytest.param(date(2012, 11, 2), date(2012, 11, 6), id="end of summer time"),
+        pytest.param(date(2012, 11, 20), date(2012, 11, 27), id="Thanksgiving and the half day after it"),
+        pytest.param(date(2012, 12, 21), date(2013, 1, 2), id="Christmas and New Year"),
+    ],
+)
+def test_all_ticks_of_a_range_ask_for_each_session_once(desk: OwnDesk, first: date, last: date) -> None:
     desk[0].add_book(demo_book("2011-01-03", "2013-03-01"))
-    first, end = datetime(2012, 11, 1, tzinfo=EXCHANGE), datetime(2013, 1, 1, tzinfo=EXCHANGE)
+    begin, end = (datetime(day.year, day.month, day.day, tzinfo=EXCHANGE) for day in (first, last))
     ticks = takewhile(
-        lambda at: at < end, schedule_execution_time_iterator(first.timestamp(), TICKS, EXCHANGE.key)
+        lambda at: at < end + timedelta(days=1),
+        schedule_execution_time_iterator(begin.timestamp(), TICKS, EXCHANGE.key),
     )
     asked = [request for at in ticks for request in tick(desk, at).run_requests]
-    days = sessions("XNYS", date(2012, 11, 1), date(2012, 12, 31))["session"]
+    days = sessions("XNYS", first, last)["session"]
+    assert len(days) > 2
     assert [request.tags["desk/session"] for request in asked] == [day.isoformat() for day in days]
     assert all(SESSIONS.has_partition_key(request.tags["desk/session"]) for request in asked)
 

@@ -92,23 +92,27 @@ def test_commands_for_operators_run(operated: Path, command: str, capfd: pytest.
     assert code == 0, capfd.readouterr().err
 
 
-def test_an_order_is_ended_by_hand_as_the_page_shows(operated: Path) -> None:
+def test_unresolved_orders_are_settled_as_the_page_shows(operated: Path) -> None:
     import polars as pl
 
-    from delta import open_lake, read
+    from delta import Provenance, open_lake, read, write
     from delta.contracts import OrderEvents
 
-    where = pl.col("book") == "at-gateway"
-    if read(open_lake("./lake"), OrderEvents, where=where).collect().is_empty():  # run alone
+    lake, where = open_lake("./lake"), pl.col("book") == "at-gateway"
+    if read(lake, OrderEvents, where=where).collect().is_empty():  # run alone
         for command in ("gateway start --book", "run --session 2013-02-28 --book", "reconcile --send --book"):
             assert run([*command.split(), "at-gateway"]) == 0
-    before = read(open_lake("./lake"), OrderEvents, where=where).collect()
-    ref = before["order_ref"][0]
-    [code] = blocks("docs/operations.md", "python")
-    exec(compile(re.sub(r'ref = "\w+"', f'ref = "{ref}"', code), "operations", "exec"), {})
-    after = read(open_lake("./lake"), OrderEvents, where=where).collect()
-    [added] = after.join(before, on=["order_ref", "sequence"], how="anti").to_dicts()
-    assert (added["order_ref"], added["state"], added["run_id"]) == (ref, "EXPIRED", "by hand")
+    lines = [line for block in blocks("docs/operations.md", "sh") for line in block.splitlines() if line]
+    last = read(lake, OrderEvents, where=where).sort("sequence").collect().group_by("order_ref").last()
+    refs = last["order_ref"].sort().to_list()
+    for line, ref in zip(lines, refs, strict=False):
+        before = last.filter(pl.col("order_ref") == ref).select(OrderEvents.schema().names())
+        lost = before.with_columns(pl.col("sequence") + 1, state=pl.lit("UNRESOLVED"))
+        write(lake, OrderEvents, lost, None, Provenance("test", "test", ""))
+        assert run(shlex.split(line.replace("D37GR3EE", ref))[1:]) == 0, line
+        newest = read(lake, OrderEvents, where=pl.col("order_ref") == ref).sort("sequence").tail(1).collect()
+        assert newest["message"][0].startswith("settled by ")
+    assert len(lines) == 2
 
 
 def test_blocks_of_python_in_the_guide_run(folder: Path) -> None:
@@ -128,6 +132,13 @@ def test_blocks_of_python_in_the_guide_run(folder: Path) -> None:
     )
     assert run(["book", "check", "pullback.toml"]) == 0
     assert run(["scan", "pullback.toml", "--date", "2012-03-01"]) == 0
+
+
+def test_books_of_the_guide_are_in_order(folder: Path) -> None:
+    for number, content in enumerate(blocks("docs/user_guide.md", "toml")):
+        file = folder / f"guide-{number}.toml"
+        file.write_text(content, encoding="utf-8")
+        assert run(["book", "check", str(file)]) == 0
 
 
 def test_the_readme_tells_all_tables() -> None:

@@ -123,7 +123,7 @@ def test_the_page_tells_rows_versions_report_and_curve(place: Place, page: Page,
     assert told["dagster/row_count"] == told["rows_written"] == rows > 0
     assert (told["version_before"], told["version"]) == (told["version"] - 1, told["version"])
     assert told["report"].startswith(f"# Performance: {BOOK}")
-    assert told["equity_curve"].startswith(f"![equity curve of {BOOK}](data:image/png;base64,")
+    assert told["equity_curve"].startswith(f"![equity curve of {BOOK}](data:image/svg+xml;base64,")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from resources.ingest.asking import answered
+from resources.ingest.asking import Told, answered
 from resources.providers import base
 from tests.trading.market_frames import bars_frame
 
@@ -48,6 +48,10 @@ def planned(*names: str, first: date = FIRST) -> list[base.Request]:
     return [base.Request((name,), first, LAST) for name in names]
 
 
+def told_by(source: Source, requests: list[base.Request]) -> list[Told]:
+    return [told for group in answered(source, requests) for told in group]
+
+
 def bars_of(told) -> list[str]:
     return [
         name
@@ -63,7 +67,7 @@ def bars_of(told) -> list[str]:
     ids=["one by one", "four at once", "eight together", "both"],
 )
 def test_every_request_is_answered_once_and_in_order(source):
-    told = list(answered(source, planned(*NAMES)))
+    told = told_by(source, planned(*NAMES))
     assert [request.symbols[0] for request, _ in told] == NAMES
     assert bars_of(told) == NAMES
 
@@ -76,7 +80,7 @@ def test_no_more_run_at_once_than_the_provider_takes():
 
 def test_a_joined_request_that_fails_is_asked_one_by_one():
     source = Source(together=10, broken=("S03",))
-    told = list(answered(source, planned(*NAMES)))
+    told = told_by(source, planned(*NAMES))
     assert bars_of(told) == [name for name in NAMES if name != "S03"]
     assert [str(answer) for _, answer in told if isinstance(answer, base.ProviderError)] == [
         "memory: S03: nothing"

@@ -28,9 +28,14 @@ def desk(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def stocked(desk):
-    code, _, error = desk("ingest", "AAPL", "--from", "2004-12-01", "--to", "2005-04-29")
+    code, _, error = desk("fetch", "AAPL", "--from", "2004-12-01", "--to", "2005-04-29")
     assert (code, error) == (0, "")
     return desk
+
+
+def test_what_the_lake_has_is_not_fetched_again(stocked):
+    code, out, _ = stocked("fetch", "AAPL", "--from", "2004-12-01", "--to", "2005-05-06")
+    assert (code, out) == (0, "5 new, 0 corrected, 10 unchanged bars\n")
 
 
 def series(answer: tuple[int, str, str]) -> dict[str, float]:

@@ -6,7 +6,6 @@ import json
 import lzma
 import struct
 import threading
-import time
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 
@@ -14,7 +13,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from resources.providers import _dukascopy_formats as formats
 from resources.providers.base import BARS, MalformedAnswer, NoData, Request, UnknownSymbol, Unsupported
 from resources.providers.dukascopy import Dukascopy, DukascopySettings
 
@@ -111,14 +109,6 @@ def test_ticks_of_a_day(tree, provider, folder):
     candles = decoded(folder, "eurusd_m1.json", datetime(2019, 2, 4, tzinfo=UTC))
     assert [row[:5] for row in minutes.rows()] == [row[:5] for row in candles]
     assert minutes["v"].to_numpy() == pytest.approx(np.array([row[5] for row in candles]), rel=1e-4)
-
-
-def test_a_day_of_ticks_is_decoded_in_half_a_second(folder):
-    hours = [(folder / f"datafeed/EURUSD/2019/01/04/{hour:02}h_ticks.bi5").read_bytes() for hour in range(24)]
-    started = time.perf_counter()
-    ticks = pl.concat([formats.packed_ticks(body, hour * 3_600_000, 1e5) for hour, body in enumerate(hours)])
-    assert ticks.height > 50_000
-    assert time.perf_counter() - started < 0.5
 
 
 def test_an_hour_without_ticks_is_an_empty_file(tree, provider):

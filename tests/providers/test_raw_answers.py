@@ -176,3 +176,77 @@ def test_a_provider_without_answers_to_keep_is_left_alone(tmp_path):
     provider = Sample(Sample.Settings())
     keep_answers(provider, local_raw_answers(tmp_path))
     assert not (tmp_path / "_raw").exists()
+
+
+def damaged(whole: bytes) -> dict[str, bytes]:
+    """What a crash, a full disk or a bad sector leaves of a file."""
+    turned = bytearray(whole)
+    turned[-20] ^= 0xFF
+    return {
+        "empty": b"",
+        "first bytes": whole[:10],
+        "half": whole[: len(whole) // 2],
+        "all but one byte": whole[:-1],
+        "one byte turned": bytes(turned),
+        "zeros": bytes(len(whole)),
+        "something else": b"<html>" * 50,
+    }
+
+
+@pytest.mark.parametrize("what", list(damaged(bytes(40))))
+def test_a_damaged_file_counts_as_not_there_and_is_told(store, tmp_path, clock, caplog, what):
+    store.put(ASKED, b"older", DAY)
+    clock.at += timedelta(minutes=1)
+    file = tmp_path / store.put(ASKED, bytes(range(256)) * 8, DAY).path
+    file.write_bytes(damaged(file.read_bytes())[what])
+    assert store.find(ASKED).body == b"older"
+    assert [answer.body for answer in store.replay("binance")] == [b"older"]
+    assert f"{file.name} is damaged and left out" in caplog.text
+
+
+@pytest.mark.parametrize("what", list(damaged(bytes(40))))
+def test_what_is_damaged_is_asked_for_again(binance, web, tmp_path, what):
+    first = binance.fetch(MINUTES).bars
+    [file] = list((tmp_path / "lake" / "_raw").rglob("*.zst"))
+    file.write_bytes(damaged(file.read_bytes())[what])
+    assert binance.fetch(MINUTES).bars.equals(first)
+    assert len(web.seen) == 2
+    assert binance.fetch(MINUTES).bars.equals(first)
+    assert len(web.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("ages", "max_age", "found"),
+    [
+        ((0,), None, 0),
+        ((30, 5), None, 1),
+        ((30, 5), timedelta(minutes=6), 1),
+        ((30, 5), timedelta(minutes=5), None),
+        ((30, 5), timedelta(0), None),
+        ((90,), None, None),  # no longer valid
+        ((90, 61), None, None),
+    ],
+)
+def test_the_newest_answer_decides_by_its_age_and_validity(store, clock, ages, max_age, found):
+    now = clock.at + timedelta(days=1)
+    for number, age in enumerate(ages):
+        clock.at = now - timedelta(minutes=age)
+        store.put(ASKED, str(number).encode(), timedelta(minutes=60))
+    clock.at = now
+    answer = store.find(ASKED, max_age)
+    assert (None if answer is None else int(answer.body)) == found
+
+
+@given(
+    parameters=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=4),
+    url=st.text(max_size=20),
+    symbol=st.none() | st.text(max_size=8),
+)
+def test_what_was_asked_comes_back_with_the_answer(tmp_path_factory, parameters, url, symbol):
+    store = local_raw_answers(tmp_path_factory.mktemp("lake"))
+    request = RawRequest("x", url, parameters, symbol)
+    store.put(request, b"\n{}\n", DAY)
+    found = store.find(RawRequest("x", url, dict(reversed(parameters.items()))))
+    assert (found.request, found.body) == (request, b"\n{}\n")
+    [again] = store.replay("x")
+    assert again == found

@@ -10,7 +10,7 @@ from delta import Provenance, create_lake, read
 from delta.contracts import Bars, Instruments
 from resources.http import keep_answers
 from resources.ingest import ingest
-from resources.providers.base import Request
+from resources.providers.base import MalformedAnswer, NoData, Request
 from resources.providers.dukascopy import Dukascopy, DukascopySettings
 from resources.providers.fallback import in_order
 from resources.providers.tiingo import Tiingo, TiingoSettings
@@ -58,3 +58,28 @@ def test_a_second_ingest_changes_nothing(dukascopy, tmp_path):
     assert (again.new, again.corrected) == (0, 0)
     instruments = read(lake, Instruments).collect()
     assert instruments.select("symbol", "asset_class", "calendar").rows() == [("EURUSD", "fx", "24/5")]
+
+
+def test_kept_answers_are_parsed_again_and_nobody_is_asked(tiingo, web, tmp_path):
+    lake = create_lake(str(tmp_path / "lake"))
+    asked = Request(("GOOGL",), date(2018, 1, 5), date(2018, 1, 19))
+    keep_answers(tiingo, raw_answers(lake))
+    first = tiingo.fetch(asked)
+    requests = len(web.seen)
+    keep_answers(tiingo, raw_answers(lake, only=True))
+    assert tiingo.fetch(asked).bars.equals(first.bars)
+    with pytest.raises(NoData, match=r"GOOGL: no kept answer of .*; ask for the same range as then"):
+        tiingo.fetch(Request(("GOOGL",), date(2018, 1, 5), date(2018, 1, 12)))
+    assert len(web.seen) == requests
+
+
+def test_an_answer_that_could_not_be_used_is_read_again_once_its_parser_is_right(tiingo, web, tmp_path):
+    lake = create_lake(str(tmp_path / "lake"))
+    asked = Request(("GOOGL",), date(2018, 1, 5), date(2018, 1, 19))
+    keep_answers(tiingo, raw_answers(lake))
+    web.on("/tiingo/daily/GOOGL/prices", {"a": [1]})
+    with pytest.raises(MalformedAnswer):
+        tiingo.fetch(asked)
+    keep_answers(tiingo, raw_answers(lake, only=True))
+    with pytest.raises(MalformedAnswer, match="in place of rows"):
+        tiingo.fetch(asked)

@@ -14,7 +14,7 @@ from assets.observations import Observing
 from delta import Lake, Provenance, create_lake, history, read
 from resources.calendar import session_close, sessions, with_closes
 from resources.config import DeskConfig
-from resources.ingest import IngestError, ingest
+from resources.ingest import IngestError, fetching, ingest
 from resources.providers import base
 from resources.providers.fallback import in_order
 from resources.providers.sample import Sample
@@ -134,6 +134,67 @@ def test_bars_of_one_ingest_are_one_commit_with_its_provenance(lake):
     commits = [commit for commit in result.commits if commit.table == "bars"]
     assert [commit.rows for commit in commits] == [300]
     assert history(lake, "bars").filter(version=commits[0].version)["run_id"].to_list() == ["run-1"]
+
+
+NAMES = ("A", "B", "C", "D", "E")
+
+
+class Interrupted(Source):
+    """A provider during whose answer the program is interrupted."""
+
+    at: str | None = "D"
+
+    def fetch(self, request: base.Request) -> base.Answer:
+        if request.symbols[0] == self.at:
+            raise KeyboardInterrupt
+        return super().fetch(request)
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Parts of two symbols of a hundred sessions."""
+    monkeypatch.setattr(fetching, "PART", 150)
+
+
+def test_very_much_is_written_in_parts_of_whole_symbols(lake, small_parts):
+    told: list[str] = []
+    result = run(lake, Source(*NAMES), DAYS[99], tell=told.append)
+    assert (result.new, result.problems(), told) == (500, [], list(NAMES))
+    assert [commit.rows for commit in result.commits if commit.table == "bars"] == [200, 200, 100]
+
+
+def test_an_interrupted_ingest_keeps_its_parts_and_goes_on_where_it_was(lake, tmp_path, small_parts):
+    source = Interrupted(*NAMES)
+    source.actions = pl.concat([split(name, DAYS[50], 2.0) for name in NAMES])
+    with pytest.raises(KeyboardInterrupt):
+        run(lake, source, DAYS[99])
+    assert table(lake, "bars")["symbol"].unique().sort().to_list() == ["A", "B"]
+    assert table(lake, "corporate_actions")["symbol"].to_list() == ["A", "B"]
+    source.at = None
+    source.asked.clear()
+    result = run(lake, source, DAYS[99], now=evening(DAYS[99]) + timedelta(hours=1))
+    spans = {request.symbols[0]: (request.last - request.first).days for request in source.asked}
+    assert (result.new, result.unchanged) == (300, 20)
+    assert all((spans[name] < 20) == (name in "AB") for name in NAMES)
+    whole = create_lake(tmp_path / "whole")
+    run(whole, source, DAYS[99])
+    for name in ("bars", "corporate_actions", "instruments", "sessions"):
+        keys = [column for column in table(lake, name).columns if column != "known_at"]
+        assert (
+            table(lake, name)
+            .select(keys)
+            .sort(keys[:4])
+            .equals(table(whole, name).select(keys).sort(keys[:4]))
+        )
+
+
+def test_a_part_with_a_bad_symbol_leaves_the_other_parts(lake, small_parts):
+    source = Source(*NAMES)
+    source.change("B", DAYS[50], close=-1.0)
+    source.errors["D"] = base.UnknownSymbol("memory", "not there", symbol="D")
+    result = run(lake, source, DAYS[99])
+    assert (result.new, list(result.blocked), list(result.failed)) == (300, ["B"], ["D"])
+    assert table(lake, "bars")["symbol"].unique().sort().to_list() == ["A", "C", "E"]
 
 
 def test_repeating_an_ingest_writes_nothing(lake):
@@ -259,6 +320,13 @@ def test_a_delisted_symbol_is_not_missed(lake):
     run(lake, source, DAYS[99])
     result = run(lake, source, DAYS[100])
     assert (result.new, result.failed) == (1, {})
+
+
+def test_a_listing_that_ends_before_its_own_bars_is_not_believed(lake):
+    source = Source("A")
+    source.listed["A"] = (FIRST, DAYS[50])
+    run(lake, source, DAYS[99])
+    assert run(lake, source, DAYS[100]).new == 1
 
 
 def test_a_symbol_nobody_describes_gets_a_plain_instrument(lake):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -182,32 +180,3 @@ def test_newest_is_what_was_known_at_a_time(versions, at):
 def test_newest_without_corrections_is_the_frame_itself():
     rows = bars_frame([1, 2, 3], known_at=pl.lit(NOON))
     assert newest(rows, ("symbol", "closes_at")) is rows
-
-
-PEAK = """
-import time
-import numpy as np, polars as pl
-from trading.history import history_from_frames
-from delta.contracts import CorporateActions, Instruments
-symbols, sessions = 500, 2520
-days = pl.Series(np.arange(sessions, dtype=np.int32)).cast(pl.Date)
-bars = pl.DataFrame({
-    "symbol": pl.Series([f"S{i:04d}" for i in range(symbols)]).gather(np.tile(np.arange(symbols), sessions)),
-    "session": days.gather(np.repeat(np.arange(sessions), symbols)),
-    **{name: np.ones(symbols * sessions) for name in ("open", "high", "low", "close", "volume")},
-})
-empty = (CorporateActions.schema().to_frame(), Instruments.schema().to_frame())
-times = []
-for _ in range(3):
-    start = time.perf_counter()
-    history = history_from_frames(bars, *empty, pl.DataFrame({"session": days}))
-    times.append(time.perf_counter() - start)
-print(min(times), len(history))
-"""
-
-
-def test_a_million_bars_take_a_fraction_of_a_second():
-    done = subprocess.run([sys.executable, "-c", PEAK], check=True, capture_output=True, text=True)
-    seconds, bars = done.stdout.split()
-    assert int(bars) == 1_260_000
-    assert float(seconds) < 1.0  # 0.1 to 0.2 on an idle machine

@@ -61,6 +61,23 @@ def test_a_paper_book_goes_on_where_it_stopped(folder: Path, capsys: pytest.Capt
     assert main.run(["paper", "run", BOOK, "--until", LAST]) == 4
     assert "no session with bars after 2012-01-20" in capsys.readouterr().err
 
+    # A second book has an account of its own: nothing of the first one is taken for its.
+    second = demo_book(FIRST, "2012-03-30", name='"second"')
+    (folder / "config" / "books" / "second.toml").write_text(second, encoding="utf-8")
+    assert main.run(["paper", "init", "second"]) == 0
+    assert main.run(["paper", "run", "second", "--sessions", "2"]) == 0
+    for name, columns in (
+        ("fills", ["session", "symbol", "side", "quantity", "price", "commission"]),
+        ("positions", ["session", "symbol", "quantity", "average_cost", "market_value"]),
+        ("portfolio", ["session", "cash", "equity", "realised_pnl"]),
+    ):
+        frames = (compared_frames(lake, book, days[0], days[1])[name] for book in (BOOK, "second"))
+        rows = [frame.select(columns).sort(columns[:2]).rows() for frame in frames]
+        assert rows[0] == rows[1] != [], name
+    told = read(lake, Executions).select("book", "account", "execution_id").unique().collect()
+    assert told["execution_id"].is_unique().all()
+    assert told.group_by("book").agg(pl.col("account").n_unique())["account"].to_list() == [1, 1]
+
 
 def test_a_run_killed_after_the_gateway_played_goes_on(folder: Path) -> None:
     assert main.run(["paper", "init", BOOK]) == 0

@@ -21,12 +21,13 @@ from assets.desk import walk
 from assets.research import research
 from assets.validation import compared_frames, differences, gateway_settings
 from assets.validation.comparison import account_rows, expected_account
-from delta.contracts import OrderEvents, Orders
+from delta.contracts import Fills, Halts, OrderEvents, Orders, Portfolio
 from pipelines.definitions import defs
 from pipelines.schedules import after_close
 from pipelines.sensors import approved_orders
 from resources.calendar import session_close
 from resources.config import load_book
+from resources.desk import DeskResource
 from resources.gateway import process
 from tests.assets.walks import Market, days_of
 from tests.integration.conftest import BOOK, Place, demo_book, here, resource
@@ -67,8 +68,17 @@ class Machine:
             resources={"desk": desk},
         )
         assert done.success
+        self.sensor(desk)
+
+    def evening_sweep(self, day: date) -> None:
+        """The sensor's tick before the gateway's midnight, and its runs."""
+        at = session_close("XNYS", day) + timedelta(hours=7, minutes=15)
+        self.sensor(resource(self.place, at.isoformat()))
+
+    def sensor(self, desk: DeskResource) -> None:
+        """One tick of the sensor, and its runs."""
         looked = dg.build_sensor_context(
-            self.instance, self.cursor, resources={"desk": desk}, repository_def=repository
+            self.instance, self.cursor, resources={"desk": desk}, repository_def=defs.get_repository_def()
         )
         for request in approved_orders.evaluate_tick(looked).run_requests:
             placed = defs.resolve_job_def("place_orders").execute_in_process(
@@ -104,6 +114,30 @@ def machine(sample: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("DESK_BROKER__PORT", str(where.port))
         yield Machine(place, instance, control, book)
     process.stop(state)
+
+
+@pytest.mark.slow
+def test_a_book_without_orders_runs_for_days_and_books_what_was_done_by_hand(machine: Machine) -> None:
+    text = demo_book(str(DAYS[0]), "2012-03-30") + PLACEMENT
+    machine.place.add_book(text.replace("momentum_threshold", "momentum_threshold = 100 #"))
+    for number, day in enumerate(DAYS[:3]):
+        if number:
+            machine.gateway.ask("purge")
+            machine.gateway.ask("session", session=day.isoformat(), only=True)
+        machine.evening(day)
+        if number == 1:
+            machine.gateway.ask("trade", symbol="IBM", quantity=3, price=180.0)
+            machine.evening_sweep(day)
+    lake = machine.place.lake()
+    assert delta.read(lake, Orders, where=pl.col("status") == "approved").collect().is_empty()
+    fills = delta.read(lake, Fills).collect()
+    assert fills.select("session", "symbol", "quantity", "purpose").rows() == [
+        (DAYS[2], "IBM", 3.0, "manual")
+    ]
+    held = delta.read(lake, Portfolio).sort("session").collect()
+    assert held["session"].to_list() == DAYS[:3]
+    assert held["cash"][-1] == {item: units for _, item, units in machine.account(DAYS[2])}["cash USD"]
+    assert delta.read(lake, Halts).collect().is_empty()
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from trading.gates import Account, Entry, Verdict, verdicts_json
+from trading.liquidity import Book, check_liquidity
 from trading.orders import Order, Side, order_ref
 from trading.rules import Policy
 from trading.signals import Candidate, Signal
@@ -41,6 +42,8 @@ class Day:
         Strategy to its candidates of the session, best first.
     opening_equity : float
         Equity at the close of the session before.
+    order_books : mapping
+        Symbol to the newest fresh snapshot of its order book; empty in a book that does not look at them.
     """
 
     times: SessionTimes
@@ -50,6 +53,7 @@ class Day:
     candidates: Mapping[str, Sequence[Candidate]]
     regime: Regime | None
     opening_equity: float
+    order_books: Mapping[str, Book] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -64,6 +68,8 @@ class Decisions:
         Approved orders to place.
     changes : list of (str, float, str)
         Working orders to change: reference, new price, new purpose.
+    sizes : dict
+        Working orders to change in quantity: reference to units that are to work.
     cancels : list of str
         Working orders to cancel.
     """
@@ -71,6 +77,7 @@ class Decisions:
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     changes: list[tuple[str, float, str]] = field(default_factory=list)
+    sizes: dict[str, float] = field(default_factory=dict)
     cancels: list[str] = field(default_factory=list)
 
 
@@ -175,6 +182,22 @@ def entry_of(
     return Entry(symbol, instrument.sector, quantity, value, costs + (value if side == "BUY" else 0.0))
 
 
+def liquidity_verdicts(desk: Desk, symbol: str, side: Side, quantity: float) -> list[Verdict]:
+    """Gate 9: what the order would meet in the order book; no verdict where the book is not looked at.
+
+    Sizes in the order book are those of the market: a quantity in units of an adjusted book is brought there.
+    """
+    market = quantity * desk.day.prices.scale(desk.day.index, symbol)
+    found = check_liquidity(
+        desk.policy.book.risk.liquidity,
+        desk.day.order_books.get(symbol),
+        side,
+        market,
+        desk.instrument(symbol).multiplier,
+    )
+    return [Verdict(*finding) for finding in found]
+
+
 def estimate(desk: Desk, symbol: str, instrument: Instrument, side: Side, quantity: float) -> float:
     """Estimated slippage and commission of a market order, from the bar decided on; 0 without one."""
     bar = desk.day.prices.bar(desk.day.index, symbol)
@@ -235,14 +258,16 @@ def order_row(
     target: str | None = None,
     purpose: str | None = None,
     prices: tuple[float | None, float | None] | None = None,
+    quantity: float | None = None,
     status: str = "approved",
     verdicts: Sequence[Verdict] = (),
     price: float = 0.0,
     size: Size | None = None,
 ) -> tuple[Any, ...]:
-    """Row of the ``orders`` table."""
+    """Row of the ``orders`` table; ``quantity`` is what is to work, where it is not the order's own."""
     times = desk.day.times
     limit_price, stop_price = prices or (order.limit_price, order.stop_price)
+    units = order.quantity if quantity is None else quantity
     return (
         desk.policy.book.name,
         times.session,
@@ -254,7 +279,7 @@ def order_row(
         purpose or order.purpose,
         order.side,
         order.order_type,
-        order.quantity,
+        units,
         limit_price,
         stop_price,
         order.trail_percent,
@@ -266,7 +291,7 @@ def order_row(
         reason,
         verdicts_json(verdicts) if verdicts else "[]",
         price,
-        size.intended if size else order.quantity,
+        size.intended if size else units,
         size.intended_risk if size else 0.0,
         size.actual_risk if size else 0.0,
         desk.day.prices.valid_until(desk.day.index, order.symbol),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from trading.decision.desk import Desk, entry_of, order_row, position_limit, reject
+from trading.decision.desk import Desk, entry_of, liquidity_verdicts, order_row, position_limit, reject
 from trading.gates import Verdict, check_entry, failed
 from trading.orders import Order, Side
 from trading.signals import Signal
@@ -62,6 +62,7 @@ def consider(desk: Desk, signal: Signal, listed: Mapping[str, int] | None) -> No
         returns=lambda symbol: day.prices.returns(day.index, symbol, window),
         position_limit=position_limit(desk),
     )
+    verdicts += liquidity_verdicts(desk, signal.symbol, side, size.quantity)
     if listed is not None:
         place, length = listed.get(signal.symbol), desk.policy.strategies[signal.strategy].max_candidates or 0
         verdicts.append(

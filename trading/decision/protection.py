@@ -63,6 +63,7 @@ def change(desk: Desk, key: Key, target: str, purpose: str, price: float, reason
             order=working,
             purpose=purpose,
             prices=(limit, stop),
+            quantity=desk.decided.sizes.get(target, working.quantity + working.held),
             reason=reason,
         )
     )

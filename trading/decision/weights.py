@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trading.decision.desk import Desk, entry_of, estimate, place, position_limit, reject
+from trading.decision.desk import Desk, entry_of, estimate, liquidity_verdicts, place, position_limit, reject
 from trading.gates import check_entry, failed
 from trading.orders import Side
 from trading.signals import Signal
@@ -96,6 +96,7 @@ def increase(desk: Desk, signal: Signal, delta: float, price: float, *, new: boo
         )
         if verdict.gate not in ("size", "correlation", "second_position")
     ]
+    verdicts += liquidity_verdicts(desk, signal.symbol, side, abs(delta))
     purpose = "entry" if new else "rebalance"
     if failed(verdicts):
         reject(desk, signal, purpose, side, Size(abs(delta), abs(delta), 0.0, 0.0), verdicts, price)

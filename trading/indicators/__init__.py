@@ -12,6 +12,7 @@ from trading.indicators.prices import Prices, adjusted
 from trading.indicators.slices import earlier, ordinal
 from trading.indicators.trend import (
     exponential_moving_average,
+    linear_regression_slope,
     moving_average_convergence_divergence,
     simple_moving_average,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "bollinger_bands",
     "earlier",
     "exponential_moving_average",
+    "linear_regression_slope",
     "moving_average_convergence_divergence",
     "ordinal",
     "prior_high",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import talib
-
+from trading.indicators._talib import talib
 from trading.indicators.slices import Floats, Offsets, per_symbol
 
 

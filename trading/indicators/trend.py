@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import talib
-
+from trading.indicators._talib import talib
 from trading.indicators.slices import Floats, Offsets, per_symbol, per_symbol_three
 
 
@@ -12,6 +11,11 @@ def simple_moving_average(values: Floats, offsets: Offsets, window: int) -> Floa
     if window == 1:
         return values.copy()
     return per_symbol(lambda series: talib.SMA(series, window), offsets, values)
+
+
+def linear_regression_slope(values: Floats, offsets: Offsets, window: int) -> Floats:
+    """Slope per bar of the line through the last ``window`` bars; NaN on the first ``window - 1``."""
+    return per_symbol(lambda series: talib.LINEARREG_SLOPE(series, window), offsets, values)
 
 
 def exponential_moving_average(values: Floats, offsets: Offsets, window: int) -> Floats:

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from trading.ledger.accounts import Account, Receivable
+from trading.ledger.amendments import (
+    Amendment,
+    Booked,
+    Terms,
+    amend,
+    booked_terms,
+    changed_terms,
+    first_id,
+)
 from trading.ledger.contracts import ContractSplit, split_contract
 from trading.ledger.ledger import Ledger
 from trading.ledger.lots import LedgerError, Lot, to_cents
@@ -11,6 +20,8 @@ from trading.ledger.trips import Booking, RoundTrip
 
 __all__ = [
     "Account",
+    "Amendment",
+    "Booked",
     "Booking",
     "ContractSplit",
     "Ledger",
@@ -19,6 +30,11 @@ __all__ = [
     "Position",
     "Receivable",
     "RoundTrip",
+    "Terms",
+    "amend",
+    "booked_terms",
+    "changed_terms",
+    "first_id",
     "split_contract",
     "to_cents",
 ]

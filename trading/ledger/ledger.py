@@ -172,6 +172,25 @@ class Ledger:
         account.realised -= cents
         account.realised_today -= cents
 
+    def adjust(self, strategy: str, *, cash: int, commission: int, realised: int) -> None:
+        """Move the totals of a strategy, in cents; whoever does it sees to it that they add up."""
+        account = self._account(strategy)
+        account.cash += cash
+        account.commissions += commission
+        account.realised += realised
+        account.realised_today += realised
+
+    def keep(self, position: Position) -> None:
+        """Hold a position whose lots have changed, in place of what was held before; none without lots."""
+        position.refresh()
+        known = self.positions.get((position.strategy, position.symbol))
+        if known is position and position.lots:
+            return
+        if known is not None:
+            self._remove(known)
+        if position.lots:
+            self._add(position)
+
     # ---------------------------------------------------------------------------------------- executions
 
     def apply(self, execution: Execution, multiplier: float = 1.0, rate: float = 1.0) -> Booking:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
+from trading.ledger import Amendment
 from trading.matching.costs import Costs
 from trading.matching.market import Market
 from trading.matching.prices import at_price, reaches, within_bar
@@ -27,6 +28,8 @@ class RecordedMarket:
         In the order to book them, without slippage, which is measured here.
     ended : mapping
         Order to the state that it has ended in and the broker's reason.
+    amendments : sequence of Amendment
+        What the broker tells of executions that earlier sessions have booked.
     """
 
     simulated = False
@@ -36,10 +39,12 @@ class RecordedMarket:
         costs: Mapping[str, Costs],
         executions: Sequence[Execution] = (),
         ended: Mapping[str, tuple[OrderState, str]] | None = None,
+        amendments: Sequence[Amendment] = (),
     ) -> None:
         self._costs = costs
         self._executions = executions
         self._ended = ended or {}
+        self._amendments = amendments
 
     def match_session(
         self,
@@ -58,6 +63,8 @@ class RecordedMarket:
         del phase, closed  # the broker knows both
         day = MarketSession(self._costs, orders, session)
         by_ref = {order.order_ref: order for order in orders}
+        for amendment in self._amendments:
+            _count(by_ref.get(amendment.execution.order_ref), amendment)
         for execution in in_market_order(self._executions, orders, bars):
             order = by_ref.get(execution.order_ref)
             if order is None:
@@ -67,13 +74,22 @@ class RecordedMarket:
         for order in orders:
             if order.quantity > 0.0 and order.order_ref in self._ended:
                 day.finish(order, *self._ended[order.order_ref])
-        return MatchResult(day.executions, day.events, [order for order in orders if order.quantity > 0.0])
+        working = [order for order in orders if order.quantity > 0.0]
+        return MatchResult(day.executions, day.events, working, self._amendments)
 
     def cancel(
         self, orders: Sequence[Order], order_refs: Iterable[str], session: date, reason: str
     ) -> MatchResult:
         """End working orders by reference, and the children that wait for them."""
         return Market(self._costs).cancel(orders, order_refs, session, reason)
+
+
+def _count(order: Order | None, amendment: Amendment) -> None:
+    """Let an order that still works have filled what the broker says now; what is left of it stays."""
+    if order is not None:
+        was, now = amendment.was, amendment.now
+        order.filled = max(order.filled + (now.quantity - was.quantity) * amendment.ratio, 0.0)
+        order.value += now.quantity * now.price - was.quantity * was.price
 
 
 def in_market_order(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from trading.ledger import Amendment
 from trading.orders import Execution, Order
 
 OrderState = Literal["PARTIAL", "FILLED", "CANCELLED", "EXPIRED"]
@@ -25,8 +27,12 @@ class OrderEvent(NamedTuple):
 
 
 class MatchResult(NamedTuple):
-    """Executions and events of one session in the order they happened, and the orders that go on working."""
+    """Executions and events of one session in the order they happened, and the orders that go on working.
+
+    ``amendments`` are of executions of earlier sessions, and come first.
+    """
 
     executions: list[Execution]
     events: list[OrderEvent]
     working: list[Order]
+    amendments: Sequence[Amendment] = ()

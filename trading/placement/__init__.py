@@ -6,6 +6,7 @@ from trading.placement.desk import Ledger, PlacingPolicy
 from trading.placement.executions import Report, newest, plausible_commission, split_id, unrecorded
 from trading.placement.intents import (
     CARRIED_OUT,
+    DUST,
     ENDED,
     Event,
     Intent,
@@ -33,6 +34,7 @@ from trading.placement.view import Absence, BrokerOrder, Found, Notice, View, fi
 
 __all__ = [
     "CARRIED_OUT",
+    "DUST",
     "ENDED",
     "Absence",
     "Alarm",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from trading.placement.desk import Desk, send
-from trading.placement.intents import DUST, Intent
+from trading.placement.intents import DUST, Intent, has_parent
 from trading.placement.observing import CONSUMED, REFUSED, in_doubt
 from trading.placement.steps import Cancel, Note, Reconnect, Step, Wait
 from trading.placement.view import UNTRANSMITTED
@@ -155,6 +155,8 @@ def _send_again(
 def _held(desk: Desk, unit: Sequence[Intent], again: Sequence[Intent]) -> bool:
     """Whether the broker holds the unit until its last part: the parent is on its way, or waits for it."""
     parent = unit[0]
+    if not has_parent(unit):
+        return False
     if parent in again:
         return True
     return any(order.status == UNTRANSMITTED for order in desk.found(parent.order_ref).live)

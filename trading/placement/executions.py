@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -53,28 +53,63 @@ def split_id(execution_id: str) -> tuple[str, int]:
 
 
 def newest(reports: Iterable[Report]) -> dict[str, Report]:
-    """Executions by root: the highest revision, with the last commission that any revision has told."""
+    """Executions by root: the highest revision, with its commission told last, else that of one before it.
+
+    Parameters
+    ----------
+    reports : iterable of Report
+        In the order in which they were told.
+    """
     result: dict[str, Report] = {}
     for report in reports:
         known = result.get(report.root)
         if known is None or report.revision > known.revision:
             result[report.root] = report if known is None else _merged(report, known)
-        elif known.commission is None or (
-            report.revision == known.revision and report.commission is not None
-        ):
+        elif report.revision == known.revision and report.commission is not None:
+            result[report.root] = known._replace(commission=report.commission)
+        else:
             result[report.root] = _merged(known, report)
     return result
 
 
 def unrecorded(seen: Iterable[Report], recorded: Iterable[Report]) -> list[Report]:
-    """Reports that say something the ledger does not have yet: a new execution, revision or commission."""
-    known = {(one.root, one.revision, one.commission is not None) for one in recorded}
-    fresh: dict[tuple[str, int, bool], Report] = {}
+    """Reports that say something the ledger does not have yet: a new execution, revision or commission.
+
+    Parameters
+    ----------
+    recorded : iterable of Report
+        In the order in which they were told: a commission that differs from the last one is new.
+    """
+    known = last_told(recorded)
+    fresh: list[Report] = []
     for report in seen:
-        key = (report.root, report.revision, report.commission is not None)
-        if key not in known:
-            fresh.setdefault(key, report)
-    return list(fresh.values())
+        if tells_more(report, known):
+            fresh.append(report)
+            known |= last_told([report])
+    return fresh
+
+
+Told = dict[tuple[str, int], float | None]
+"""Execution and revision to the last commission told of it; None: none yet."""
+
+
+def last_told(reports: Iterable[Report]) -> Told:
+    """What reports say of each revision in the end; the order in which they were told counts."""
+    told: Told = {}
+    for report in reports:
+        key = (report.root, report.revision)
+        if report.commission is not None or key not in told:
+            told[key] = report.commission
+    return told
+
+
+def tells_more(report: Report, told: Mapping[tuple[str, int], float | None]) -> bool:
+    """Whether a report has a revision that was not told, or a commission that differs."""
+    key = (report.root, report.revision)
+    if key not in told:
+        return True
+    before = told[key]
+    return report.commission is not None and (before is None or abs(report.commission - before) > 1e-9)
 
 
 def plausible_commission(value: float | None) -> float | None:

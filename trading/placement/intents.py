@@ -143,16 +143,24 @@ def units(intents: Sequence[Intent]) -> list[tuple[Intent, ...]]:
     """
     submits = [intent for intent in intents if intent.kind == "submit"]
     known = {intent.order_ref for intent in submits}
+    parents = {intent.parent_ref for intent in submits}
     result: dict[str, list[Intent]] = {}
     for intent in submits:
-        result.setdefault(_unit_of(intent, known), []).append(intent)
+        result.setdefault(_unit_of(intent, known, parents), []).append(intent)
     return [tuple(sorted(unit, key=lambda one: one.parent_ref in known)) for unit in result.values()]
 
 
-def _unit_of(intent: Intent, known: set[str]) -> str:
+def _unit_of(intent: Intent, known: set[str], parents: set[str | None]) -> str:
     if intent.parent_ref in known:
         return str(intent.parent_ref)
+    if intent.oca_group and intent.parent_ref is None and intent.order_ref not in parents:
+        return f"{intent.oca_group} {intent.session}"
     return intent.order_ref
+
+
+def has_parent(unit: Sequence[Intent]) -> bool:
+    """Whether the broker holds a unit until its last part: a parent with children, not a mere group."""
+    return any(intent.parent_ref == unit[0].order_ref for intent in unit[1:])
 
 
 def changed(target: Intent, change: Intent) -> Intent:

@@ -79,7 +79,7 @@ def _extras(intent: Intent, standing: Standing, found: Found) -> list[Step]:
     if found.executed > wanted + DUST:
         text = f"order {ref}: {found.executed:g} executed, {wanted:g} intended"
         if standing.state != "FILLED" or abs(found.executed - standing.filled) > DUST:
-            steps.append(Alarm(ref, text, freeze=True))
+            steps.append(Alarm(ref, text, freeze=not found.corrected))
     if found.executed >= wanted - DUST:
         too_many, why = found.live, "the order is filled already"
     elif standing.state in ENDED and intent.purpose in OPENING:

@@ -18,11 +18,11 @@ from datetime import datetime
 
 from trading.placement.desk import Desk, Ledger, PlacingPolicy, send
 from trading.placement.doubting import protected, resolve
-from trading.placement.executions import unrecorded
-from trading.placement.intents import DUST, Intent, Standing, units
+from trading.placement.executions import Report, unrecorded
+from trading.placement.intents import DUST, Intent, Standing, has_parent, units
 from trading.placement.observing import in_doubt, observe
 from trading.placement.requesting import cancel, modify
-from trading.placement.steps import Book, Note, Reserve, Step, Wait
+from trading.placement.steps import Alarm, Book, Note, Reserve, Step, Wait
 from trading.placement.view import View
 
 
@@ -49,6 +49,7 @@ def next_steps(
     fresh = unrecorded(view.executions, ledger.executions)
     if fresh:
         steps.append(Book(tuple(fresh)))
+        steps += [_told_again(report) for report in fresh if report.revision > 1]
     for unit in grouped:
         for intent in unit:
             steps += observe(desk, intent)
@@ -66,7 +67,33 @@ def next_steps(
     for unit in grouped:
         if not cancelled & {intent.order_ref for intent in unit}:
             steps += _place(desk, unit, looked_for=looked_for)
-    return steps
+    return [*steps, *_calls_for_a_person(desk, steps)]
+
+
+def _calls_for_a_person(desk: Desk, steps: Sequence[Step]) -> list[Step]:
+    """An alarm for every order that becomes unresolved."""
+    return [
+        Alarm(
+            step.order_ref,
+            f"order {step.order_ref} in {desk.intents[step.order_ref].symbol} is unresolved, and no new one "
+            f"of the book in it is sent until a person settles it: {step.message}",
+            urgent=True,
+        )
+        for step in steps
+        if isinstance(step, Note)
+        and step.state == "UNRESOLVED"
+        and desk.of(step.order_ref).state != "UNRESOLVED"
+    ]
+
+
+def _told_again(report: Report) -> Alarm:
+    """Tell a person that the broker has taken an execution back, or changed it."""
+    what = f"{report.side} {report.symbol}, execution {report.root}"
+    if not report.quantity:
+        return Alarm(report.order_ref, f"the broker has taken back {what}")
+    return Alarm(
+        report.order_ref, f"the broker has corrected {what}: {report.quantity:g} at {report.price:g}"
+    )
 
 
 def doubts(
@@ -125,7 +152,7 @@ def _place(  # noqa: PLR0911 - a list of cases
     known = {one.order_ref: number for one in unit if (number := desk.of(one.order_ref).order_id) is not None}
     return [
         Reserve(tuple(ids.items())),
-        send(new, known, alone=alone, held=parent in new),
+        send(new, known, alone=alone, held=parent in new and has_parent(unit)),
     ]
 
 

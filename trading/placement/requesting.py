@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from trading.placement.desk import Desk
 from trading.placement.intents import CARRIED_OUT, DUST, Intent, changed
@@ -14,11 +14,21 @@ TICK = 0.01
 """Price step of what has no other one."""
 
 
-def cancel(desk: Desk, intent: Intent) -> list[Step]:  # noqa: PLR0911 - a list of cases
+def cancel(desk: Desk, intent: Intent) -> list[Step]:
     """Steps of a cancel: halts do not hold it up."""
+    return _if_open(desk, intent, _cancel)
+
+
+def _if_open(desk: Desk, intent: Intent, steps: Callable[[Desk, Intent], list[Step]]) -> list[Step]:
+    """Steps of a request that is not carried out; of an unresolved one only what a look has settled."""
+    state = desk.of(intent.order_ref).state
+    if state == "UNRESOLVED":
+        return [s for s in steps(desk, intent) if isinstance(s, Note) and s.state != "UNRESOLVED"]
+    return [] if state in CARRIED_OUT else steps(desk, intent)
+
+
+def _cancel(desk: Desk, intent: Intent) -> list[Step]:  # noqa: PLR0911 - a list of cases
     ref, target_ref = intent.order_ref, intent.target_ref or ""
-    if desk.of(ref).state in CARRIED_OUT:
-        return []
     if target_ref not in desk.intents:
         return [Note(ref, "EXPIRED", "the order it would cancel is not known or ended long ago")]
     target, standing, found = desk.intents[target_ref], desk.of(target_ref), desk.found(target_ref)
@@ -44,15 +54,11 @@ def modify(desk: Desk, changes: Sequence[Intent]) -> list[Step]:
         for one in older
         if desk.of(one.order_ref).state not in CARRIED_OUT
     ]
-    if desk.of(intent.order_ref).state not in CARRIED_OUT:
-        steps += _modify(desk, intent, intent.target_ref or "")
-    return steps
+    return [*steps, *_if_open(desk, intent, _modify)]
 
 
-def _modify(  # noqa: PLR0911 - a list of cases
-    desk: Desk, intent: Intent, target_ref: str
-) -> list[Step]:
-    ref = intent.order_ref
+def _modify(desk: Desk, intent: Intent) -> list[Step]:  # noqa: PLR0911 - a list of cases
+    ref, target_ref = intent.order_ref, intent.target_ref or ""
     target, found = desk.intents.get(target_ref), desk.found(target_ref)
     if target is None or desk.ended(target_ref):
         return [Note(ref, "EXPIRED", "the order has ended")]
@@ -61,7 +67,9 @@ def _modify(  # noqa: PLR0911 - a list of cases
     if not found.live:
         return [Wait((ref,), "the order is not at the broker yet")]
     order = found.live[0]
-    if equal(changed(target, intent), order, desk.view.ticks.get(intent.symbol, TICK)):
+    total = _total(desk, target, intent, order)
+    same = abs(total - order.quantity) <= DUST
+    if same and equal(changed(target, intent), order, desk.view.ticks.get(intent.symbol, TICK)):
         return [Note(ref, "ACKED", "the broker has the change")]
     notice = desk.view.notices.get(target_ref)
     if desk.of(ref).sends and notice is not None and notice.code in REFUSED:
@@ -71,9 +79,21 @@ def _modify(  # noqa: PLR0911 - a list of cases
     if desk.policy.blocked:
         return [Wait((ref,), desk.policy.blocked, blocked=True)]
     parent_id = order.parent_id or None
-    return _ask(
-        desk, intent, order, lambda number: Change(ref, target_ref, number, order.quantity, parent_id)
-    )
+    return _ask(desk, intent, order, lambda number: Change(ref, target_ref, number, total, parent_id))
+
+
+def _total(desk: Desk, target: Intent, intent: Intent, order: BrokerOrder) -> float:
+    """Quantity of an order as a modify wants it, what has been filled of it included.
+
+    A group may have taken from the order since the modify was decided: it never gets more than it has,
+    unless more is wanted than it was placed with, and never more than is held.
+    """
+    executed = desk.executed(target.order_ref)
+    wanted = executed + intent.quantity
+    if wanted > order.quantity and intent.quantity > target.quantity + DUST:
+        held = abs(desk.view.positions.get(intent.symbol, 0.0))
+        return max(order.quantity, min(wanted, executed + held))
+    return min(order.quantity, wanted)
 
 
 def equal(wanted: Intent, order: BrokerOrder, tick: float) -> bool:

@@ -62,9 +62,9 @@ class Send(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Send a working order with the prices of a modify, and all else as the broker has it now.
+    """Send a working order with the prices and the quantity of a modify, all else as the broker has it.
 
-    ``quantity`` is what the broker works: a group may have taken from it.
+    ``quantity`` includes what has been filled of it.
     """
 
     order_ref: str
@@ -98,11 +98,12 @@ class Wait(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """Tell a person; ``freeze``: and halt the book."""
+    """Tell a person; ``freeze``: and halt the book; ``urgent``: a person must do something."""
 
     order_ref: str
     message: str
     freeze: bool = False
+    urgent: bool = False
 
 
 Step = Note | Book | Reserve | Send | Change | Cancel | Reconnect | Wait | Alarm

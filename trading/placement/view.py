@@ -113,23 +113,28 @@ class View:
 class Found(NamedTuple):
     """All that a view has of one order.
 
-    ``executed`` and ``value`` count the newest revision of every execution.
+    ``executed`` and ``value`` count the newest revision of every execution; ``corrected`` says whether
+    one of them is not the first.
     """
 
     live: tuple[BrokerOrder, ...]
     done: tuple[BrokerOrder, ...]
     executed: float
     value: float
+    corrected: bool = False
 
     @property
     def anything(self) -> bool:
         """Whether any source has the order."""
-        return bool(self.live or self.done or self.executed)
+        return bool(self.live or self.done or self.executed or self.corrected)
 
     @property
     def lacking(self) -> bool:
-        """Whether the broker says that more was filled than its executions show."""
-        return sum(order.filled for order in self.done) > self.executed + DUST
+        """Whether the broker says that more was filled than its executions show.
+
+        An order keeps the quantity that it was filled with when an execution is corrected or taken back.
+        """
+        return not self.corrected and sum(order.filled for order in self.done) > self.executed + DUST
 
     def wanted(self, quantity: float) -> float:
         """Quantity of the order: as intended, or more where the broker has adjusted it for a split."""
@@ -162,6 +167,7 @@ def find(view: View, order_ref: str, perm_ids: frozenset[int], recorded: Iterabl
         tuple(done.values()),
         sum(one.quantity for one in mine),
         sum(one.quantity * one.price for one in mine),
+        any(one.revision > 1 for one in mine),
     )
 
 

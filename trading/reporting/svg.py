@@ -1,4 +1,4 @@
-"""Curves as inline SVG: no script, no outside file, colours from the page's own style sheet."""
+"""Curves as SVG: no script, no outside file; in a page its style sheet gives the colours, alone their own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ from trading.reporting.document import Curve
 WIDTH, LEFT, RIGHT = 960, 64, 16
 POINTS = 1200
 """Points kept of a line: more than the picture has columns."""
+
+STYLE = (
+    "svg{background:#fff;font:12px system-ui,sans-serif}text{fill:#67707f}"
+    ".title{fill:#1b2330;font-weight:bold;font-size:15px}.grid{stroke:#e3e6eb}polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}"
+    ".equity{stroke:#2563c9}.equity-area{fill:#2563c9;opacity:.1}.equity-end{fill:#2563c9}"
+    ".benchmark{stroke:#8b93a1}.drawdown{stroke:#c0362c}.drawdown-area{fill:#c0362c;opacity:.18}"
+)
+"""Colours of a picture that stands alone."""
+HEAD = 28
+"""Rows above a picture that stands alone, for its title."""
 
 Series = Sequence[float | None]
 
@@ -47,13 +57,36 @@ def curve_svg(curve: Curve) -> str:
     """
     if len(thin(curve.equity, POINTS)) < 2:
         return ""
+    height, body = _drawn(curve)
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_label(curve)}">{body}</svg>'
+
+
+def curve_picture(curve: Curve, title: str) -> str:
+    """Equity over its drawdown as the content of an SVG file: with its own colours, size and title.
+
+    Where fewer than two sessions have an equity, a picture that says so.
+    """
+    few = len(thin(curve.equity, POINTS)) < 2
+    nothing = f'<text x="{LEFT}" y="40">no equity curve yet: fewer than two sessions</text>'
+    height, body = (80, nothing) if few else _drawn(curve)
+    whole = height + HEAD
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{whole}" '
+        f'viewBox="0 {-HEAD} {WIDTH} {whole}"><style>{STYLE}</style>'
+        f'<text class="title" x="{LEFT}" y="-6">{escape(title)}</text>{body}</svg>'
+    )
+
+
+def _drawn(curve: Curve) -> tuple[int, str]:
+    """Height of a curve's plots, and their elements."""
     losing = any(value is not None and drawable(value) and value < 0 for value in curve.drawdown)
     height = 360 if losing else 280
     parts = [*_equity_panel(curve), *(_drawdown_panel(curve) if losing else [])]
-    parts += _dates(curve, 240 + 16, height - 22)
-    label = escape(f"Equity from {curve.sessions[0]} to {curve.sessions[-1]}", quote=True)
-    body = "".join(parts)
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{body}</svg>'
+    return height, "".join([*parts, *_dates(curve, 240 + 16, height - 22)])
+
+
+def _label(curve: Curve) -> str:
+    return escape(f"Equity from {curve.sessions[0]} to {curve.sessions[-1]}", quote=True)
 
 
 def _equity_panel(curve: Curve) -> list[str]:

@@ -1,16 +1,14 @@
-"""Charts of terminal characters: equity with its drawdown, and a price with its averages.
-
-plotext is loaded on first use. Its figure belongs to the call, so two calls do not see each other's.
-"""
+"""Charts of terminal characters: equity with its drawdown, and a price with its averages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from itertools import accumulate, pairwise
-from typing import Any
+from itertools import accumulate
+from typing import NamedTuple
 
 from trading.reporting.axes import date_ticks, drawable, padded, short_number, thin, value_ticks
+from trading.reporting.braille import ACROSS, DOWN, Dot, Grid, painted
 from trading.reporting.document import Curve
 
 SMALLEST = (30, 6)
@@ -19,6 +17,8 @@ SMALLEST = (30, 6)
 Series = Sequence[float | None]
 
 _COLOURS = ("cyan", "orange", "magenta", "green", "blue", "gray")
+_CODES = {"cyan": 36, "orange": 33, "magenta": 35, "green": 32, "blue": 34, "gray": 90, "red": 31}
+"""SGR codes of the colours."""
 
 
 def equity_chart(
@@ -108,50 +108,67 @@ def line_chart(
     ]
     if not values:
         return "nothing to draw: no value in the range"
-    import plotext  # noqa: PLC0415 - loads a compiled library that most commands do not need
-
     width, height = max(width, SMALLEST[0]), max(height, SMALLEST[1])
-    plotext.terminal.limit(False, False)
-    figure = type(plotext.figure)(plotext.terminal)
-    figure.plot_size(width, height)
-    figure.theme("colorless")
-    painted = [colours[place % len(colours)] for place in range(len(lines))]
-    for line, paint in reversed(list(zip(lines.values(), painted, strict=True))):
-        _draw(plotext, figure, line, paint, most=8 * width)
-    _set_axes(figure, sessions, values, width, height)
-    legend = _legend(list(zip(lines, painted, strict=True)), colour)
-    chart = str(figure.build().string(colorless=not colour))
-    return "\n".join([legend, *(line.rstrip() for line in chart.rstrip("\n").split("\n"))])
-
-
-def _draw(plotext: Any, figure: Any, line: Series, paint: str, most: int) -> None:
-    """Draw a line, lifting the pen where a value is missing."""
-    places = thin(line, most)
-    if not places:
-        return
-    missing = list(accumulate(not drawable(value) for value in line))
-    marker = plotext.marker("braille", plotext.pixel(paint))
-    signal = figure.signal(places, [line[place] for place in places], marker=marker).lines()
-    for order, (before, place) in enumerate(pairwise(places), start=1):
-        if missing[place] != missing[before]:
-            signal.line(order, False)
-    figure.draw(signal)
-
-
-def _set_axes(
-    figure: Any, sessions: Sequence[date], values: Sequence[float], width: int, height: int
-) -> None:
+    codes = [_CODES[colours[place % len(colours)]] for place in range(len(lines))]
     lowest, highest = padded(min(values), max(values))
     ticks = value_ticks(lowest, highest, max(3, height // 3))
-    figure.ruler("y").lim(lowest, highest)
-    figure.ruler("y").ticks(ticks, [short_number(tick) for tick in ticks])
-    places = date_ticks(sessions, max(2, width // 14))
-    figure.ruler("x").lim(0, max(len(sessions) - 1, 1))
-    figure.ruler("x").ticks([place for place, _ in places], [label for _, label in places])
-    figure.legend(False)
+    labels = [short_number(tick) for tick in ticks]
+    margin = max(map(len, labels))
+    columns, rows = width - margin - 2, height - 3
+    scale = _Scale(columns, rows, len(sessions), lowest, highest)
+    grid = Grid(columns, rows)
+    for line, code in reversed(list(zip(lines.values(), codes, strict=True))):
+        _draw(grid, scale, line, code, most=8 * width)
+    named = {scale.dot(0, tick)[1] // DOWN: label for tick, label in zip(ticks, labels, strict=True)}
+    drawn = [
+        f"{named.get(row, ''):>{margin}}{'┤' if row in named else '│'}{line}│"
+        for row, line in enumerate(grid.lines(colour=colour))
+    ]
+    legend = "   ".join(
+        f"{painted('──', code if colour else 0)} {name}" for name, code in zip(lines, codes, strict=True)
+    )
+    places = [
+        (scale.dot(place, lowest)[0] // ACROSS, label)
+        for place, label in date_ticks(sessions, max(2, width // 14))
+    ]
+    marks = {place for place, _ in places}
+    rule = "".join("┬" if column in marks else "─" for column in range(columns))
+    blank = " " * margin
+    return "\n".join(
+        [legend, f"{blank}┌{'─' * columns}┐", *drawn, f"{blank}└{rule}┘", _dates(places, margin + 1, width)]
+    )
 
 
-def _legend(named: Sequence[tuple[str, str]], colour: bool) -> str:
-    codes = {"cyan": 36, "orange": 33, "magenta": 35, "green": 32, "blue": 34, "gray": 90, "red": 31}
-    marks = ((f"\x1b[{codes.get(paint, 37)}m──\x1b[0m" if colour else "──", name) for name, paint in named)
-    return "   ".join(f"{mark} {name}" for mark, name in marks)
+class _Scale(NamedTuple):
+    """From values by session to dots of a grid."""
+
+    columns: int
+    rows: int
+    sessions: int
+    lowest: float
+    highest: float
+
+    def dot(self, place: int, value: float) -> Dot:
+        across = place / max(self.sessions - 1, 1) * (self.columns * ACROSS - 1)
+        share = (self.highest - value) / (self.highest - self.lowest)
+        return round(across), round(min(max(share, 0.0), 1.0) * (self.rows * DOWN - 1))
+
+
+def _draw(grid: Grid, scale: _Scale, line: Series, code: int, most: int) -> None:
+    """Draw a line, lifting the pen where a value is missing."""
+    places = thin(line, most)
+    missing = list(accumulate(not drawable(value) for value in line))
+    dots = [scale.dot(place, line[place] or 0.0) for place in places]
+    for order, (place, dot) in enumerate(zip(places, dots, strict=True)):
+        joined = order > 0 and missing[place] == missing[places[order - 1]]
+        grid.line(dots[order - 1] if joined else dot, dot, code)
+
+
+def _dates(places: Sequence[tuple[int, str]], margin: int, width: int) -> str:
+    """Labels under their marks, moved aside at the edges; one that would touch another is left out."""
+    text = ""
+    for place, label in places:
+        start = min(max(margin + place - len(label) // 2, margin - 1), width - len(label))
+        if not text or start > len(text):
+            text = text.ljust(start) + label
+    return text

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from trading.reporting.document import Block, Cell, Curve, Document, Facts, Notes, Table, Tone
+from trading.reporting.terminal import equity_lines
 
 _CODES: dict[Tone, str] = {"plain": "", "good": "32", "bad": "31", "warn": "33", "dim": "2"}
 _GAP = "  "
@@ -128,6 +129,4 @@ def _row(table: Table, cells: Sequence[Cell], widths: Sequence[int], paint: _Pai
 
 
 def _curve(curve: Curve, paint: _Painter, width: int) -> Iterator[str]:
-    from trading.reporting.terminal import equity_lines  # noqa: PLC0415 - the plotting library loads slowly
-
     yield from equity_lines(curve, width=width, colour=paint.colour)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from trading.book import Model
+from trading.configuration import Model
 from trading.history import History
 from trading.rules import Rules
 

@@ -96,13 +96,14 @@ def _class(config: StrategyConfig, name: str, place: str) -> Any:
     if config.class_:
         return _imported(config.class_, f"{place}.class")
     key = config.key or name
-    known = available()
-    if key not in known:
+    # What others offer is only looked for when need be: it reads the metadata of every installed package.
+    found = BUILT_IN.get(key) or available().get(key)
+    if found is None:
         raise StrategyError(
-            f"{place}: strategy {key!r} is not known; known are {', '.join(sorted(known))}, "
+            f"{place}: strategy {key!r} is not known; known are {', '.join(sorted(available()))}, "
             'or name a class of your own as class = "module:Class"'
         )
-    return _imported(known[key], f"{place}.key")
+    return _imported(found, f"{place}.key")
 
 
 def _imported(path: str, place: str) -> Any:

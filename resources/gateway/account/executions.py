@@ -11,10 +11,13 @@ from resources.gateway.orders.ticket import Ticket
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.times import read_time, spell_time
 
+PREFIX = "0000e0d5"
+"""What ids of executions begin with inside a gateway."""
+
 
 def execution_id(number: int, part: int = 1, revision: int = 1) -> str:
     """Id of an execution; a correction has the same id with the next revision."""
-    return f"0000e0d5.{number:08x}.{part:02d}.{revision:02d}"
+    return f"{PREFIX}.{number:08x}.{part:02d}.{revision:02d}"
 
 
 def root(identity: str) -> str:

@@ -15,6 +15,16 @@ from resources.gateway.orders.ticket import Ticket
 from resources.gateway.wire.layout.fields import Values
 from trading.matching import split_order
 
+_PRICES = (
+    "lmtPrice",
+    "auxPrice",
+    "trailStopPrice",
+    "lmtPriceOffset",
+    "discretionaryAmt",
+    "triggerPrice",
+    "adjustedStopPrice",
+    "adjustedStopLimitPrice",
+)
 HAND = -1
 """Client id of orders that were entered by hand."""
 
@@ -155,6 +165,7 @@ def _count_fill(ticket: Ticket, quantity: float, price: float) -> None:
 def _split_terms(ticket: Ticket, ratio: float) -> None:
     ticket.order["totalQuantity"] = ticket.total * ratio
     ticket.best = ticket.best / ratio if ticket.best is not None else None
-    for name in ("lmtPrice", "auxPrice", "trailStopPrice", "triggerPrice"):
+    amounts = _PRICES if ticket.order.get("adjustableTrailingUnit") else (*_PRICES, "adjustedTrailingAmount")
+    for name in amounts:
         if ticket.order.get(name):
             ticket.order[name] = ticket.order[name] / ratio

@@ -57,7 +57,7 @@ def value_account(broker: Broker, changes: Mapping[int, float] | None = None) ->
         totals["option"],
         totals["gross"],
         totals["unrealised"],
-        broker.account.realised,
+        sum(one.realised * exchange_rate(broker, one.currency) for one in broker.account.positions.values()),
         totals["initial"],
         totals["maintenance"],
     )
@@ -90,10 +90,8 @@ def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refu
         return None
     before = value_account(broker)
     after = value_account(broker, _changes(instrument, values))
-    if (
-        after.initial_margin <= max(after.equity_with_loan, 0.0)
-        or after.initial_margin <= before.initial_margin
-    ):
+    available = after.equity_with_loan - after.initial_margin
+    if available >= 0.0 or available >= before.equity_with_loan - before.initial_margin:
         return None
     return Refusal(
         201,

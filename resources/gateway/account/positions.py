@@ -128,9 +128,15 @@ class Valuation(NamedTuple):
 
 
 def account_values(
-    valuation: Valuation, cash: Mapping[str, float], currency: str
+    valuation: Valuation, cash: Mapping[str, tuple[float, float]], currency: str
 ) -> list[tuple[str, str, str]]:
-    """Tag, value and currency of everything an account update reports."""
+    """Tag, value and currency of everything an account update reports.
+
+    Parameters
+    ----------
+    cash : mapping
+        Cash by currency, and units of the base currency for one of it.
+    """
     net = valuation.net_liquidation
     available = valuation.equity_with_loan - valuation.initial_margin
     amounts = {
@@ -168,11 +174,11 @@ def account_values(
         ("NetLiquidationByCurrency", f"{net:.2f}", "BASE"),
         ("ExchangeRate", "1.00", "BASE"),
     ]
-    for code, amount in cash.items():
+    for code, (amount, rate) in cash.items():
         rows += [
             ("Currency", code, code),
             ("CashBalance", f"{amount:.2f}", code),
-            ("ExchangeRate", "1.00", code),
+            ("ExchangeRate", f"{rate:.8g}" if rate != 1.0 else "1.00", code),
         ]
     return rows
 

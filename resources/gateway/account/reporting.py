@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from resources.gateway.account.margins import mark, value_account
+from resources.gateway.account.margins import exchange_rate, mark, value_account
 from resources.gateway.account.positions import account_values
 from resources.gateway.broker import Broker
+from resources.gateway.instruments.database import Instrument
 from resources.gateway.wire.layout.fields import Values
 
 
 def account_rows(broker: Broker) -> list[tuple[str, str, str]]:
     """Tag, value and currency of every account value."""
-    cash = {code: cents / 100 for code, cents in broker.account.cents.items()}
+    cash = {code: (cents / 100, exchange_rate(broker, code)) for code, cents in broker.account.cents.items()}
     return account_values(value_account(broker), cash, broker.settings.currency)
 
 
-def position_rows(broker: Broker) -> list[Values]:
-    """Positions that are not flat."""
+def begin_day(broker: Broker) -> None:
+    """Count the day's profit and loss from now on."""
+    broker.begin_day(value_account(broker).net_liquidation)
+
+
+def position_rows(broker: Broker, *, flat: bool = False) -> list[Values]:
+    """Positions; those that have become flat only if they are asked for."""
     rows = []
-    for number, held in broker.account.held().items():
+    for number, held in (broker.account.positions if flat else broker.account.held()).items():
         instrument = broker.instruments.by_id(number)
         if instrument is not None:
             rows.append(
@@ -66,13 +72,25 @@ def profit_of(broker: Broker, con_id: int) -> Values:
     if instrument is None or held is None:
         return {"position": 0, "daily": None, "unrealized": None, "realized": None, "value": None}
     price = mark(broker, instrument)
-    quote = broker.quotes.get(instrument.symbol)
     value = held.quantity * price * instrument.multiplier
-    change = price - quote.previous_close if quote else 0.0
     return {
         "position": held.quantity,
-        "daily": round(held.quantity * change * instrument.multiplier, 2),
+        "daily": round(value - _value_at_opening(broker, instrument, held.quantity, price), 2),
         "unrealized": round(value - held.quantity * held.average_cost, 2),
         "realized": round(held.realised, 2),
         "value": round(value, 2),
     }
+
+
+def _value_at_opening(broker: Broker, instrument: Instrument, quantity: float, price: float) -> float:
+    """What a position was worth when the day began, and what was paid for it since."""
+    paid = 0.0
+    for booking in reversed(broker.bookings[broker.opening_bookings :]):
+        if booking.con_id == instrument.con_id and booking.kind == "split":
+            quantity /= booking.ratio
+        elif booking.con_id == instrument.con_id:
+            quantity -= booking.quantity
+            paid += booking.quantity * booking.price * booking.multiplier + booking.commission
+    quote = broker.quotes.get(instrument.symbol)
+    close = quote.previous_close if quote else price
+    return quantity * close * instrument.multiplier + paid

@@ -191,6 +191,13 @@ class Instruments:
         ]
         return sorted(found, key=lambda entry: (entry.ticker != start, entry.ticker))[:16]
 
+    def depends(self, instrument: Instrument, number: int) -> bool:
+        """Whether the price of an instrument comes from another's: its own, its underlying's, a leg's."""
+        if number in {instrument.con_id, instrument.under_con_id}:
+            return True
+        legs = (self._by_id.get(leg) for leg, _ in instrument.legs)
+        return any(self.depends(leg, number) for leg in legs if leg is not None)
+
     def options(self, under_con_id: int) -> list[Instrument]:
         """Known options on an underlying."""
         return [
@@ -222,7 +229,6 @@ class Instruments:
         listed = str(row.get("exchange") or "")
         primary = _ISO_EXCHANGES.get(listed, listed) if sec_type in {"STK", "FUT", "IND"} else ""
         pair = sec_type in {"CASH", "CRYPTO"}
-        expiry = row.get("expiry")
         return Instrument(
             con_id=self._free_id(f"{row['asset_class']}:{row['symbol']}"),
             symbol=row["symbol"],
@@ -236,7 +242,7 @@ class Instruments:
             trading_class=f"{ticker}.{currency}" if pair else ticker,
             multiplier=float(row.get("multiplier") or 1),
             min_tick=float(row.get("min_tick") or _default_tick(sec_type)),
-            last_trade_date=f"{expiry:%Y%m%d}" if isinstance(expiry, date) else str(expiry or ""),
+            last_trade_date=_day_text(row.get("expiry")),
             long_name=str(row.get("name") or ticker),
             industry=str(row.get("sector") or ""),
         )
@@ -263,6 +269,11 @@ class Instruments:
             under_symbol=owner.ticker if owner else terms.root,
             long_name=owner.long_name if owner else terms.root,
         )
+
+
+def _day_text(day: object) -> str:
+    """``YYYYMMDD`` of a date, or of one that came as ISO text through the control channel."""
+    return f"{day:%Y%m%d}" if isinstance(day, date) else str(day or "").replace("-", "")
 
 
 def _multiplier_text(instrument: Instrument) -> str:

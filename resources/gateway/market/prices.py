@@ -5,9 +5,11 @@ from __future__ import annotations
 import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
+from resources.gateway.wire.times import EXCHANGE_ZONE
 from trading.orders import Bar
 from trading.resampling import SPANS
 
@@ -107,6 +109,15 @@ class Tape:
         """Corporate actions whose ex date is a session."""
         return [row for row in self._actions if row["ex_date"] == session]
 
+    def actions_since(self, symbol: str, session: date, until: date) -> list[Mapping[str, Any]]:
+        """Corporate actions of a symbol after a session, up to a day."""
+        return [row for row in self._actions if row["symbol"] == symbol and session < row["ex_date"] <= until]
+
+    def close_before(self, symbol: str, day: date) -> float | None:
+        """Last daily close before a day."""
+        found = [entry.bar.close for entry in self._of(symbol, "1d") if entry.session < day]
+        return found[-1] if found else None
+
     def add_hours(self, session: date, hours: Hours) -> None:
         """Opening times of a session."""
         self._hours[session] = hours
@@ -148,6 +159,16 @@ class Tape:
         ]
         close = max(closes, default=datetime(session.year, session.month, session.day, 21, tzinfo=UTC))
         return Hours(close - SESSION_LENGTH, close)
+
+    def session_of(self, day: date) -> Hours | None:
+        """Hours of a day: as given; beyond the calendar those of a weekday; None where it is closed."""
+        if day in self._hours:
+            return self._hours[day]
+        if day.weekday() >= 5 or (self._hours and min(self._hours) <= day <= max(self._hours)):
+            return None
+        zone = ZoneInfo(EXCHANGE_ZONE)
+        opens, closes = (datetime.combine(day, at, zone).astimezone(UTC) for at in (time(9, 30), time(16)))
+        return Hours(opens, closes)
 
     def sessions(self, symbols: Iterable[str], after: date | None, until: date) -> list[date]:
         """Sessions of the calendar, and those with bars of any of the symbols."""

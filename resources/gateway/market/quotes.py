@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from resources.gateway.instruments.blackscholes import VOLATILITY, option_greeks, years_to
 from resources.gateway.instruments.database import Instrument, Instruments
+from resources.gateway.instruments.occ import option_terms
+from resources.gateway.market.clock import Clock
 from trading.orders import Bar
 
 
@@ -28,8 +31,9 @@ class Quote:
 class Quotes:
     """Last quotes by symbol."""
 
-    def __init__(self, instruments: Instruments) -> None:
+    def __init__(self, instruments: Instruments, clock: Clock) -> None:
         self._instruments = instruments
+        self._clock = clock
         self._quotes: dict[str, Quote] = {}
 
     def get(self, symbol: str) -> Quote | None:
@@ -37,10 +41,12 @@ class Quotes:
         return self._quotes.get(symbol)
 
     def price(self, instrument: Instrument) -> float | None:
-        """Last price of an instrument."""
+        """Last price of an instrument; of an option that nobody quotes the model's."""
         if instrument.legs:
             return self._combined(instrument)
         quote = self._quotes.get(instrument.symbol)
+        if quote is None and instrument.sec_type == "OPT":
+            return self._modelled(instrument)
         return quote.last if quote else None
 
     def bid_ask(self, instrument: Instrument) -> tuple[float, float] | None:
@@ -50,7 +56,8 @@ class Quotes:
         if last is None:
             return None
         tick = instrument.min_tick
-        bid = quote.bid if quote and quote.bid is not None else last - tick
+        below = last - tick if instrument.legs else max(last - tick, 0.0)
+        bid = quote.bid if quote and quote.bid is not None else below
         ask = quote.ask if quote and quote.ask is not None else last + tick
         return round(bid, 8), round(ask, 8)
 
@@ -91,6 +98,23 @@ class Quotes:
         known = self._quotes.get(symbol)
         previous = known.previous_close if known else bar.open
         self._quotes[symbol] = Quote(bar.close, 0.0, at, bar.open, bar.high, bar.low, previous, bar.volume)
+
+    def end_day(self) -> None:
+        """Let every last price be the close that the next day is compared with."""
+        for symbol, quote in self._quotes.items():
+            last = quote.last
+            self._quotes[symbol] = replace(
+                quote, open=last, high=last, low=last, previous_close=last, volume=0.0
+            )
+
+    def _modelled(self, option: Instrument) -> float | None:
+        terms = option_terms(option.local_symbol)
+        owner = self._instruments.by_id(option.under_con_id)
+        spot = self.price(owner) if owner else None
+        if terms is None or spot is None:
+            return None
+        years = years_to(terms.expiry, self._clock.now().date())
+        return round(option_greeks(terms.right, spot, terms.strike, years, VOLATILITY).price, 2)
 
     def _combined(self, instrument: Instrument) -> float | None:
         total = 0.0

@@ -96,6 +96,10 @@ def _prices(values: Values, _: Instrument) -> Refusal | None:
         return Refusal(
             321, f"Error validating request.-'bH' : cause - {kind} order needs an amount or a percent."
         )
+    if kind == "TRAIL LIMIT" and values.get("lmtPriceOffset") is None and values.get("lmtPrice") is None:
+        return Refusal(
+            321, f"Error validating request.-'bH' : cause - {kind} order needs a limit price or its offset."
+        )
     return None
 
 

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
 
 def met(broker: Broker, ticket: Ticket) -> bool:
-    """Whether the conditions of an order hold now; each is joined to the next by its own conjunction."""
+    """Whether the conditions of an order hold now; each is joined to the next by its own conjunction.
+
+    Outside of regular hours none holds, unless the order says that the hours are to be ignored.
+    """
     conditions = ticket.order.get("conditions") or []
+    if not ticket.order.get("conditionsIgnoreRth") and not broker.regular_hours(broker.clock.now()):
+        return False
     result, conjunction = True, "a"
     for condition in conditions:
         holds = _holds(broker, ticket, condition)
@@ -47,7 +52,7 @@ def _measure(broker: Broker, condition: Values) -> tuple[float, float] | None:
         return quote.last, condition["price"]
     if condition["type"] == 6:
         return quote.volume, float(condition["volume"] or 0)
-    return (quote.last / quote.previous_close - 1.0) * 100.0, condition["changePercent"]
+    return round((quote.last / quote.previous_close - 1.0) * 100.0, 9), condition["changePercent"]
 
 
 def _executed(broker: Broker, ticket: Ticket, condition: Values) -> bool:

@@ -51,8 +51,8 @@ class SessionWork:
         self._day = MarketSession(costs, [ticket.work for ticket in tickets], session)
 
     def trade(self, chosen: Collection[Ticket], symbol: str, bar: Bar) -> None:
-        """Work the chosen tickets of a symbol through a bar."""
-        allowed = {ticket.perm_id for ticket in chosen}
+        """Work the chosen tickets of a symbol through a bar; what must not trade in part waits for enough."""
+        allowed = {ticket.perm_id for ticket in chosen if self._enough(ticket, bar)}
         parked = [ticket.work for ticket in self._tickets if ticket.perm_id not in allowed]
         types = [work.order_type for work in parked]
         for work in parked:  # no symbol that trades, and a type that does not join when its parent fills
@@ -64,6 +64,12 @@ class SessionWork:
                 work.order_type = kind
             for ticket in self._tickets:
                 ticket.work.symbol = ticket.symbol
+
+    def _enough(self, ticket: Ticket, bar: Bar) -> bool:
+        work = ticket.work
+        least = work.quantity if ticket.order.get("allOrNone") else ticket.order.get("minQty") or 0.0
+        fillable = self._day.costs[work.asset_class].fillable(work.quantity, bar.volume)
+        return fillable >= min(float(least), work.quantity)
 
     def close(self, bars: Callable[[str], Bar | None]) -> None:
         """Fill the market-on-close orders that were decided on this very close."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
+from resources.gateway.account.expiry import expire_options
 from resources.gateway.broker import Broker
 from resources.gateway.market.clock import SimulatedClock
 from resources.gateway.market.prices import Hours
@@ -25,12 +26,14 @@ def quote(broker: Broker, symbol: str, price: float, size: float = float("inf"))
     """One price of a symbol: every order that it concerns meets it."""
     traded = 0.0 if size == float("inf") else size
     broker.quotes.trade(symbol, price, traded, broker.clock.now())
-    _wake_all(broker, None)
-    for name in _concerned(broker, symbol):
+    woken = _wake_all(broker, None)
+    concerned = _concerned(broker, symbol)
+    for name in concerned:
         instrument = broker.instruments.by_symbol(name)
         current = broker.quotes.price(instrument) if instrument else None
         if current is not None:
             _meet(broker, name, current, size)
+    meet_market(broker, [ticket for ticket in woken if ticket.symbol not in concerned])
     broker.account_changed = True
 
 
@@ -50,6 +53,7 @@ def check_time(broker: Broker, hours: Hours | None = None) -> None:
         broker.work(lambda session: session.expire(late, "good till date passed"))
     woken = _wake_all(broker, None)
     meet_market(broker, woken)
+    broker.follow(woken)
     if hours is not None and broker.settings.market == "continuous":
         _slices(broker, hours, {})
 
@@ -63,6 +67,8 @@ def end_day(broker: Broker) -> None:
             ticket.waits = [wait for wait in ticket.waits if wait != "close"]
             _alone(broker, ticket, price)
     broker.work(lambda session: session.end(lambda _: None))
+    expire_options(broker, broker.clock.now().date())
+    broker.end_day()
 
 
 def replay(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours) -> None:
@@ -121,7 +127,10 @@ def _close_of(broker: Broker, ticket: Ticket, bar: Bar) -> None:
         if not ticket.waits:
             _alone(broker, ticket, bar.close)
         return
-    if ticket.waits or ticket.best is None:
+    if ticket.waits:
+        return
+    if ticket.best is None:
+        trail(ticket, bar.close)
         return
     work = ticket.work
     trail(ticket, better(work.side, ticket.best, bar.high if work.side == "SELL" else bar.low))
@@ -192,6 +201,9 @@ def _meet(broker: Broker, symbol: str, price: float, size: float) -> None:
             trail(ticket, price)
     ready = [t for t in chosen if not t.waits and t.work.order_type != "market_on_close"]
     broker.meet(ready, symbol, price, size)
+    for ticket in ready:
+        if ticket.best is None:  # the fill of its parent has just made it live
+            trail(ticket, price)
     finish_at_once(broker, ready)
 
 
@@ -230,7 +242,9 @@ def _concerned(broker: Broker, symbol: str) -> list[str]:
     if instrument is not None:
         for ticket in broker.book.active():
             owner = broker.instrument_of(ticket)
-            if owner.symbol not in names and any(number == instrument.con_id for number, _ in owner.legs):
+            if owner.symbol in names or (not owner.legs and broker.quotes.get(owner.symbol) is not None):
+                continue
+            if broker.instruments.depends(owner, instrument.con_id):
                 names.append(owner.symbol)
     return names
 

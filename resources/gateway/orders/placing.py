@@ -10,9 +10,10 @@ from resources.gateway.instruments.database import Instrument
 from resources.gateway.orders.checks import MAX_ORDER_ID, NO_DEFINITION, READ_ONLY, Refusal, check_order
 from resources.gateway.orders.ticket import Ticket, open_order
 from resources.gateway.orders.translate import apply_terms, market_order
-from resources.gateway.orders.waiting import first_waits
+from resources.gateway.orders.waiting import adjust, first_waits, trail, wake
 from resources.gateway.wire.layout.contracts import FIELDS
 from resources.gateway.wire.layout.fields import Values
+from trading.orders import Order
 
 _DUPLICATE = Refusal(103, "Duplicate order id")
 _NOT_ORDER = frozenset({*FIELDS, "secIdType", "secId", "orderId", "comboLegs", "whatIf"})
@@ -30,11 +31,11 @@ def place(broker: Broker, client_id: int, values: Values) -> Ticket | None:
     if broker.settings.read_only:
         broker.refuse(client_id, order_id, READ_ONLY)
         return None
-    if order_id is None or not 0 < order_id < MAX_ORDER_ID:
+    known = None if order_id is None else broker.book.find(client_id, order_id)
+    if order_id is None or (known is None and not 0 < order_id < MAX_ORDER_ID):
         broker.refuse(client_id, order_id or -1, Refusal(320, "Error reading request. Invalid order id"))
         return None
-    known = broker.book.find(client_id, order_id)
-    if known is not None:
+    if known is not None and not values.get("whatIf"):
         return change(broker, known, values)
     return _place_new(broker, client_id, order_id, values)
 
@@ -53,7 +54,8 @@ def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
     apply_terms(work, ticket.order)
     work.anchor = anchor
     rest = max(float(values["totalQuantity"]) - work.filled, 0.0)
-    work.quantity, work.held, work.original = rest, 0.0, float(values["totalQuantity"])
+    held = min(work.held, rest) if work.live and ticket.parent_perm_id else 0.0
+    work.quantity, work.held, work.original = rest - held, held, float(values["totalQuantity"])
     ticket.waits = [] if not was_waiting else ["transmit"]
     ticket.waits += first_waits(broker, ticket)
     _transmit(broker, ticket, values, changed=True)
@@ -81,11 +83,18 @@ def cancel_all(broker: Broker) -> None:
 def meet_market(broker: Broker, tickets: list[Ticket]) -> None:
     """Let orders that just became active meet the last price, where the market is open."""
     for ticket in tickets:
-        if ticket.done or ticket.waits or broker.settings.market != "continuous":
+        if ticket.done or broker.settings.market != "continuous":
             continue
         price = broker.quotes.price(broker.instrument_of(ticket))
-        if price is None or not ticket.work.live or ticket.work.order_type == "market_on_close":
+        if price is None:
+            finish_at_once(broker, [ticket])
             continue
+        if ticket.waits == ["touch"]:
+            wake(broker, ticket, price)
+        if ticket.waits or not ticket.work.live or ticket.work.order_type == "market_on_close":
+            continue
+        adjust(ticket, price)
+        trail(ticket, price)
         broker.meet([ticket], ticket.symbol, price)
         finish_at_once(broker, [ticket])
         meet_market(
@@ -195,11 +204,22 @@ def _join_family(broker: Broker, ticket: Ticket, values: Values) -> None:
             ticket.parent_perm_id = parent.perm_id
             work.parent_ref = str(parent.perm_id)
             work.live = parent.status == "Filled"
+            _join_late(work, parent)
     group = values.get("ocaGroup")
     if group:
         work.oca_group = f"{ticket.client_id}:{group}"
     elif ticket.parent_perm_id:
         work.oca_group = f"bracket:{ticket.parent_perm_id}"
+
+
+def _join_late(work: Order, parent: Ticket) -> None:
+    """Let a child of a parent that has filled in part work for its share of that part."""
+    if work.live or not parent.filled:
+        return
+    share = work.original * parent.filled / parent.total
+    released = float(int(share)) if work.original == int(work.original) else share
+    if released > 0.0:
+        work.live, work.quantity, work.held = True, released, work.original - released
 
 
 def _transmit(broker: Broker, ticket: Ticket, values: Values, *, changed: bool) -> None:
@@ -256,9 +276,12 @@ def _refuse_change(broker: Broker, ticket: Ticket, values: Values) -> Refusal | 
         return Refusal(105, "Order being modified does not match original order")
     assert instrument is not None  # noqa: S101 - for the type checker
     refusal = check_order(values, instrument, broker.clock.now())
-    if refusal is None and float(values["totalQuantity"]) <= ticket.filled:
+    if refusal is not None:
+        return refusal
+    rest = float(values["totalQuantity"]) - ticket.filled
+    if rest <= 0.0:
         return Refusal(104, "Cannot modify a filled order.")
-    return refusal
+    return check_margin(broker, instrument, {**values, "totalQuantity": rest})
 
 
 __all__ = [

@@ -103,6 +103,21 @@ class Ticket:
         return "PreSubmitted" if held else "Submitted"
 
 
+def working_terms(ticket: Ticket) -> tuple[object, ...]:
+    """What moves without any message to the client: a restart must find it as it was."""
+    work = ticket.work
+    return (
+        work.order_type,
+        work.stop_price,
+        work.limit_price,
+        work.anchor,
+        work.triggered,
+        ticket.best,
+        ticket.scheduled,
+        *ticket.waits,
+    )
+
+
 def to_record(ticket: Ticket) -> dict[str, Any]:
     """Ticket as a JSON object."""
     record = asdict(ticket)

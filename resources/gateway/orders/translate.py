@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 from resources.gateway.wire.layout.fields import Values
-from resources.gateway.wire.times import read_time
+from resources.gateway.wire.times import EXCHANGE_ZONE, read_time
 from trading.orders import Order, OrderType, TimeInForce
 
 TIMES_IN_FORCE: dict[str, TimeInForce] = {
@@ -105,7 +106,7 @@ def good_till(values: Values) -> date | None:
     if values.get("tif") != "GTD" or not values.get("goodTillDate"):
         return None
     time = read_time(values["goodTillDate"], datetime(2000, 1, 1, tzinfo=UTC))
-    return time.date()
+    return time.astimezone(ZoneInfo(EXCHANGE_ZONE)).date()
 
 
 def trail_amount(values: Values, best: float) -> float:

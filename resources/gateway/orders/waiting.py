@@ -118,6 +118,9 @@ def adjust(ticket: Ticket, price: float) -> bool:
         order["trailingPercent" if order.get("adjustableTrailingUnit") else "auxPrice"] = amount
         order["trailStopPrice"] = order.get("adjustedStopPrice")
         work.order_type = "stop" if kind == "TRAIL" else "stop_limit"
+        if kind == "TRAIL" and order.get("adjustableTrailingUnit"):
+            work.order_type, work.trail_percent = "trailing_stop", (amount or 0.0) / 100
+            work.stop_price, work.anchor = order["trailStopPrice"], price
     return True
 
 

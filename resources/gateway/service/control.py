@@ -11,7 +11,9 @@ from typing import Any
 
 from resources.gateway.account import happenings
 from resources.gateway.account.corporate import apply_actions
+from resources.gateway.account.expiry import expire_options
 from resources.gateway.account.happenings import manual_order, manual_trade
+from resources.gateway.account.reporting import begin_day
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.market.clock import SimulatedClock
 from resources.gateway.orders.moving import check_time, end_day, pass_time, quote, replay, replay_close
@@ -119,8 +121,10 @@ def session(server: Server, arguments: Arguments) -> Answer:
         raise ControlError(f"session {wanted} was replayed already; the last one was {after}")
     for day in days:
         found = _bars_of(server, symbols, day)
+        begin_day(hub.broker)
         apply_actions(hub.broker, hub.tape.actions(day), day)
         replay(hub.broker, day, found, hub.tape.hours(day, found))
+        expire_options(hub.broker, day)
         hub.broker.finish_session(day)
         for symbol in found:
             hub.price_changed(symbol)
@@ -131,6 +135,7 @@ def finish_day(server: Server, arguments: Arguments) -> Answer:
     """End the day of a continuous market."""
     del arguments
     end_day(server.hub.broker)
+    begin_day(server.hub.broker)
     return {}
 
 
@@ -212,6 +217,7 @@ def trade(server: Server, arguments: Arguments) -> Answer:
 def order(server: Server, arguments: Arguments) -> Answer:
     """Order entered by hand; ``order`` has the fields of a placeOrder."""
     ticket = manual_order(server.hub.broker, _instrument(server, arguments), arguments["order"])
+    server.hub.bind_new_orders()
     return {"permId": ticket.perm_id, "status": ticket.status}
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.broker import Broker
 from resources.gateway.events import Event
-from resources.gateway.instruments.blackscholes import VOLATILITY, chain_terms, option_greeks, years_to
+from resources.gateway.instruments.blackscholes import chain_terms
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.instruments.occ import option_terms
 from resources.gateway.market.prices import Tape
 from resources.gateway.orders.ticket import open_order, order_status
 from resources.gateway.service.faults import Faults
+from resources.gateway.service.naming import Naming
 from resources.gateway.service.session import Session
 from resources.gateway.settings import Settings
 from resources.gateway.wire.frames import unpack
@@ -50,6 +51,7 @@ class Hub:
         instrument_rows: Callable[[], Iterable[Mapping[str, Any]]] = list,
     ) -> None:
         self.settings = settings
+        self.naming = Naming(settings.account or ACCOUNT)
         self.broker = broker
         self.tape = tape
         self._instrument_rows = instrument_rows
@@ -59,6 +61,8 @@ class Hub:
         self.handled: dict[str, int] = {}
         self.refused_frames: list[str] = []
         self.swallowed: list[tuple[int, str, Values]] = []
+        if settings.market == "sessions":
+            broker.regular_hours = self._within_session
 
     # ------------------------------------------------------------------------------------------- requests
 
@@ -79,7 +83,7 @@ class Hub:
             )
             return None
         try:
-            return message.name, decode(message, texts[1:], session.version)
+            return message.name, session.naming.inward(decode(message, texts[1:], session.version))
         except LayoutError as error:
             self._refuse_frame(session, payload, _identity(message.name, texts), str(error))
             return None
@@ -132,13 +136,26 @@ class Hub:
             self._push_account()
 
     def price_changed(self, symbol: str) -> None:
-        """Tell those who listen to a symbol its new price."""
+        """Tell those who listen to a symbol, or to what is priced by it, the new price."""
         from resources.gateway.service.handlers.history import push_bars  # noqa: PLC0415 - handlers need this module
         from resources.gateway.service.handlers.market_data import push_quotes  # noqa: PLC0415
 
         for session in self.sessions:
-            push_quotes(self, session, symbol)
+            for name in self._priced_by(symbol, session):
+                push_quotes(self, session, name)
             push_bars(self, session, symbol)
+
+    def _priced_by(self, symbol: str, session: Session) -> list[str]:
+        """Symbols that a client listens to and whose price follows that of a symbol."""
+        instruments = self.broker.instruments
+        source = instruments.by_symbol(symbol)
+        listened = dict.fromkeys(str(kept.get("symbol", "")) for kept in session.streams.values())
+        found = [instruments.by_symbol(name) for name in listened]
+        return [
+            one.symbol
+            for one in found
+            if one is not None and source is not None and instruments.depends(one, source.con_id)
+        ]
 
     def _push_account(self) -> None:
         from resources.gateway.service.handlers.accounts import push_account  # noqa: PLC0415 - handlers need this module
@@ -162,6 +179,11 @@ class Hub:
         used = self.broker.book.last_order_id.get(client_id, 0)
         following = max(used + 1, self.settings.first_order_id)
         return max(following - self.id_shift.get(client_id, self.id_shift.get(-1, 0)), 1)
+
+    def bind_new_orders(self) -> None:
+        """Bind orders entered by hand where client 0 has asked for those to come."""
+        for session in [one for one in self.sessions if one.auto_bind]:
+            self.bind_manual_orders(session)
 
     def bind_manual_orders(self, session: Session, *, negative: bool = False) -> None:
         """Give orders entered by hand an id of client 0."""
@@ -213,26 +235,15 @@ class Hub:
                 self.broker.quotes.finish(symbol, last.bar, last.closes_at)
 
     def price(self, instrument: Instrument) -> float | None:
-        """Last price; of an option without a quote the model's."""
-        price = self.broker.quotes.price(instrument)
-        if price is not None and self.settings.market == "sessions" and not instrument.legs:
-            return self._newer_close(instrument.symbol) or price
-        if price is None and not instrument.legs:
+        """Last price: as quoted, else of the last bar; of an option without either the model's."""
+        quotes = self.broker.quotes
+        if not instrument.legs and quotes.get(instrument.symbol) is None:
             last = self.tape.last_close(instrument.symbol, self.broker.clock.now())
             if last is not None:
-                self.broker.quotes.finish(instrument.symbol, last.bar, last.closes_at)
-                return last.bar.close
-        if price is not None or instrument.sec_type != "OPT":
-            return price
-        terms = option_terms(instrument.local_symbol)
-        owner = self.broker.instruments.by_id(instrument.under_con_id)
-        spot = self.broker.quotes.price(owner) if owner else None
-        if terms is None or spot is None:
-            return None
-        years = years_to(terms.expiry, self.broker.clock.now().date())
-        price = round(option_greeks(terms.right, spot, terms.strike, years, VOLATILITY).price, 2)
-        self.broker.quotes.trade(instrument.symbol, price, 0.0, self.broker.clock.now())
-        return price
+                quotes.finish(instrument.symbol, last.bar, last.closes_at)
+        elif not instrument.legs and self.settings.market == "sessions":
+            return self._newer_close(instrument.symbol) or quotes.price(instrument)
+        return quotes.price(instrument)
 
     def _newer_close(self, symbol: str) -> float | None:
         """Close of a bar that came after the last quote: nobody needed the symbol in its session."""
@@ -246,6 +257,10 @@ class Hub:
     def bid_ask(self, instrument: Instrument, price: float) -> tuple[float, float]:
         """Bid and offer of an instrument that has a price."""
         return self.broker.quotes.bid_ask(instrument) or (price, price)
+
+    def _within_session(self, now: datetime) -> bool:
+        hours = self.tape.hours(now.date(), [])
+        return hours.opens_at <= now <= hours.closes_at
 
     def know_options(self, wanted: Mapping[str, Any]) -> None:
         """Add the options of a made-up chain when a client asks for options that nobody gave."""

@@ -10,6 +10,7 @@ MAX_IN_WINDOW = 60
 BURST = 2.0
 MAX_IN_BURST = 6
 IDENTICAL = 15.0
+MAX_OPEN = 50
 PACING = "Historical data request pacing violation"
 
 
@@ -17,7 +18,8 @@ def historical_violation(session: Session, values: Values, now: float) -> str | 
     """Count a request and say which limit it breaks, if any.
 
     At most 60 requests in ten minutes (bid and ask count twice), fewer than six of the same contract and
-    data in two seconds, and not the same request twice within 15 seconds.
+    data in two seconds, not the same request twice within 15 seconds, and not more than 50 that are
+    kept up to date at one time.
 
     Parameters
     ----------
@@ -33,7 +35,8 @@ def historical_violation(session: Session, values: Values, now: float) -> str | 
     used = sum(entry.weight for entry in seen)
     same = any(now - entry.at < IDENTICAL and entry.identity == identity for entry in seen)
     burst = sum(now - entry.at < BURST and entry.contract == contract for entry in seen)
-    if used + weight > MAX_IN_WINDOW or same or burst + 1 >= MAX_IN_BURST:
+    opened = sum(kind == "history" for kind, _ in session.streams)
+    if used + weight > MAX_IN_WINDOW or same or burst + 1 >= MAX_IN_BURST or opened >= MAX_OPEN:
         return PACING
     seen.append(HistoryRequest(now, identity, contract, weight))
     return None

@@ -10,6 +10,7 @@ from resources.gateway.market.clock import RealClock
 from resources.gateway.orders.moving import check_time
 from resources.gateway.service.hub import Hub
 from resources.gateway.service.intercept import Outcome, deliver
+from resources.gateway.service.naming import Naming
 from resources.gateway.service.outgoing import Burst, shape
 from resources.gateway.service.session import Session
 from resources.gateway.settings import LOWEST_VERSION, SERVER_VERSION
@@ -26,10 +27,10 @@ _TICK = 1.0
 class Connection:
     """One socket and the session on it."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, naming: Naming) -> None:
         self.reader = reader
         self.writer = writer
-        self.session = Session()
+        self.session = Session(naming=naming)
         self.frames = FrameReader()
         self.greeted = False
 
@@ -106,7 +107,7 @@ class Server:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        connection = Connection(reader, writer)
+        connection = Connection(reader, writer, self.hub.naming)
         fault = self.hub.faults.take("accept")
         if fault is not None and fault.do == "close":
             connection.close()
@@ -218,7 +219,7 @@ class Server:
         kept, self.hub.swallowed = self.hub.swallowed, []
         for client_id, name, values in kept:
             present = [session for session in self.hub.sessions if session.client_id == client_id]
-            session = present[0] if present else Session(version=SERVER_VERSION, client_id=client_id)
+            session = present[0] if present else Session(SERVER_VERSION, client_id, self.hub.naming)
             self.hub.dispatch(session, name, values)
         self.flush()
         return len(kept)

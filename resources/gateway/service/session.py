@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from resources.gateway.service.naming import Naming
 from resources.gateway.wire.frames import pack
 from resources.gateway.wire.layout.fields import Message, Values, encode
 from resources.gateway.wire.layout.replies import REPLIES
@@ -30,6 +31,8 @@ class Session:
         Version agreed in the handshake; 0 before.
     client_id : int
         -1 until the client has said who it is.
+    naming : Naming
+        What the client calls the account and its executions.
     streams : dict
         Running subscriptions by kind and request id, such as ``("mktData", 7)``.
     sent : deque
@@ -38,6 +41,7 @@ class Session:
 
     version: int = 0
     client_id: int = -1
+    naming: Naming = field(default_factory=Naming)
     market_data_type: int = 1
     auto_bind: bool = False
     positions: bool = False
@@ -55,7 +59,7 @@ class Session:
 
     def send(self, name: str, values: Values | None = None, **further: Any) -> None:
         """Queue a reply."""
-        self.send_message(REPLIES[name], {**(values or {}), **further})
+        self.send_message(REPLIES[name], self.naming.outward({**(values or {}), **further}))
 
     def send_message(self, message: Message, values: Values) -> None:
         """Queue a reply of a given layout."""

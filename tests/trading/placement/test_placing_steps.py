@@ -373,6 +373,28 @@ def test_a_market_entry_that_was_never_let_go_is_taken_back() -> None:
     assert not any(isinstance(step, Send) for step in steps)
 
 
+def test_a_group_without_a_parent_is_reserved_together_and_each_of_it_works_at_once() -> None:
+    group = [replace(STOP, parent_ref=None), replace(TARGET, parent_ref=None)]
+    reserve, sent_ = decide(group)
+    assert reserve == Reserve((("S", 5), ("T", 6)))
+    assert isinstance(sent_, Send)
+    assert [(part.parent_id, part.transmit) for part in sent_.parts] == [(None, True), (None, True)]
+    later = replace(group[0], order_ref="S2", session=STOP.session + timedelta(days=1), order_type="market")
+    assert kinds(decide([*group, later], sent("S", "T"), seen_both())) == [
+        "Note", "Note", "Reserve", "Send",
+    ]  # fmt: skip
+
+
+def seen_both() -> View:
+    return view(
+        open=(
+            at_broker("S", 901, side="SELL", stop_price=92.0),
+            at_broker("T", 902, side="SELL", limit_price=115.0),
+        ),
+        next_id=7,
+    )
+
+
 # ------------------------------------------------------------------------------------------ cancel and modify
 
 STANDING = {
@@ -422,6 +444,42 @@ def test_a_modify_is_sent_until_the_broker_shows_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("placed", "asked", "at_the_broker", "done", "held", "total"),
+    [
+        pytest.param(10.0, 8.0, 10.0, 0.0, 8.0, 8.0, id="reduced"),
+        pytest.param(10.0, 8.0, 8.0, 0.0, 8.0, None, id="is there already"),
+        pytest.param(10.0, 8.0, 10.0, 3.0, 8.0, None, id="filled in part: the whole counts"),
+        pytest.param(10.0, 5.0, 10.0, 3.0, 5.0, 8.0, id="reduced after a part was filled"),
+        pytest.param(10.0, 10.0, 6.0, 0.0, 6.0, None, id="its group has taken from it"),
+        pytest.param(10.0, 12.0, 10.0, 0.0, 12.0, 12.0, id="enlarged"),
+        pytest.param(10.0, 12.0, 10.0, 0.0, 11.0, 11.0, id="enlarged to what is held"),
+        pytest.param(10.0, 12.0, 10.0, 0.0, 0.0, None, id="enlarged, and nothing is held any more"),
+    ],
+)
+def test_a_modify_of_the_quantity(
+    placed: float, asked: float, at_the_broker: float, done: float, held: float, total: float | None
+) -> None:
+    alone = replace(STOP, parent_ref=None, quantity=placed)
+    wanted = replace(MODIFY, quantity=asked, stop_price=92.0)
+    working = at_broker("S", side="SELL", quantity=at_the_broker, stop_price=92.0)
+    seen = view(open=(working,), positions={"AAPL": held})
+    fills = [execution(done, "S", side="SELL")] if done else []
+    steps = decide([alone, wanted], sent("S"), seen, recorded=fills)
+    changes = [step.quantity for step in steps if isinstance(step, Change)]
+    assert changes == ([] if total is None else [total])
+    assert (notes(steps).get("M") == "ACKED") is (total is None)
+
+
+@pytest.mark.parametrize("units", [0.0, 8.0])
+def test_an_execution_corrected_before_it_was_seen_leaves_no_doubt(units: float) -> None:
+    done = at_broker(status="Filled", filled=10.0)
+    told = execution(units, revision=2)
+    seen = looked([MARKET], sent("E"), completed=(done,), executions=(told,))
+    steps = decide([MARKET], sent("E"), seen)
+    assert notes(steps) == {"E": "FILLED"}
+
+
 def test_only_the_newest_change_of_an_order_counts() -> None:
     alone = replace(STOP, parent_ref=None)
     later = replace(MODIFY, order_ref="M2", session=MODIFY.session + timedelta(days=1), stop_price=97.0)
@@ -463,6 +521,16 @@ def test_the_newest_revision_counts_with_the_last_commission_told() -> None:
         assert newest(reports) == {"x.1.01": corrected._replace(commission=1.0)}
 
 
+def test_a_commission_that_changes_is_recorded_each_time_and_the_last_one_counts() -> None:
+    told = [execution(commission=value) for value in (None, 1.0, 1.0, 1.3, 1.0)]
+    recorded: list[Report] = []
+    for report in told:
+        recorded += unrecorded([report, report], recorded)
+    assert [one.commission for one in recorded] == [None, 1.0, 1.3, 1.0]
+    assert newest(recorded)["x.1.01"].commission == 1.0
+    assert newest(recorded[:3])["x.1.01"].commission == 1.3
+
+
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3), st.booleans()), max_size=12))
 def test_reports_are_recorded_once_in_any_order(drawn: list[tuple[int, int, bool]]) -> None:
     reports = [
@@ -474,7 +542,8 @@ def test_reports_are_recorded_once_in_any_order(drawn: list[tuple[int, int, bool
     recorded: list[Report] = []
     for report in reports:
         recorded += unrecorded([report], recorded)
-    assert len(recorded) == len(set(drawn))
+    assert len(recorded) == len(set(recorded)), "each once"
+    assert {(one.root, one.revision) for one in recorded} == {(f"r{r}", v) for r, v, _ in drawn}
     assert unrecorded(reports, recorded) == []
     assert newest(recorded) == newest(reports)
 

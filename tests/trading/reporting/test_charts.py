@@ -7,6 +7,7 @@ import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from trading.reporting.axes import date_ticks, padded, short_number, thin, value
 from trading.reporting.canvas import SCHEMES
 from trading.reporting.charts import Candles, Pane, candlestick_png, equity_png, exposure_png, nothing_png
 from trading.reporting.document import Curve
-from trading.reporting.svg import curve_svg
+from trading.reporting.svg import STYLE, curve_picture, curve_svg
 from trading.reporting.terminal import drawdown_chart, equity_chart, price_chart
 
 NAN = float("nan")
@@ -99,6 +100,24 @@ def test_nothing_to_draw_is_said(values) -> None:
     assert pixels(candlestick_png(candles, title="title")).shape == pixels(nothing).shape
     assert curve_svg(Curve(tuple(sessions), tuple(values), tuple(values))) == ""
     assert equity_chart(sessions, values) == "nothing to draw: no value in the range"
+
+
+def test_a_picture_of_a_curve_stands_alone() -> None:
+    curve = Curve(tuple(days(6)), tuple(EQUITY), tuple(DRAWDOWN), benchmark=tuple(EQUITY[::-1]))
+    drawn = ElementTree.fromstring(curve_picture(curve, "mine & yours"))
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+    texts = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0] == "mine & yours"
+    assert {"104", "3 Jan"} <= set(texts)
+    classes = {element.get("class") for element in drawn.iter()} - {None, "axis"}
+    assert {"equity", "benchmark", "drawdown"} <= classes
+    assert all(f".{name}{{" in STYLE for name in classes)
+
+
+@pytest.mark.parametrize("values", [(), (None,), (1.0,), (NAN, NAN)])
+def test_a_picture_without_a_curve_says_so(values) -> None:
+    drawn = ElementTree.fromstring(curve_picture(Curve(tuple(days(len(values))), values, values), "book"))
+    assert "no equity curve yet" in "".join(drawn.itertext())
 
 
 def test_one_session_and_flat_lines_are_drawn() -> None:
@@ -258,7 +277,6 @@ extreme = st.one_of(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(extreme, extreme), max_size=12), st.integers(1, 200), st.integers(1, 40))
 def test_no_value_brings_the_terminal_chart_down(pairs, width: int, height: int) -> None:
-    # the plotting library is C++: an uncaught exception of its own ends the whole process
     first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     price_chart(days(len(pairs)), first, {"other": second}, width=width, height=height, colour=False)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from resources.gateway.instruments.blackscholes import implied_volatility, option_greeks, years_to
+from resources.gateway.instruments.blackscholes import (
+    VOLATILITY,
+    implied_volatility,
+    option_greeks,
+    years_to,
+)
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.instruments.occ import option_terms
 from resources.gateway.orders.placing import resolve
@@ -14,7 +19,12 @@ from resources.gateway.wire.layout.replies import TICK_BY_TICK
 
 MAX_LINES = 100
 MAX_ROWS = 20
+MAX_DEPTHS = 3
+_BAR_SECONDS = 5
+_BAR_SHOWS = frozenset({"TRADES", "MIDPOINT", "BID", "ASK"})
 _SIZE = 100
+_MODEL = 13
+"""Tick type of the greeks that the gateway's model gives, whatever is quoted."""
 _DELAYED = {1: 66, 2: 67, 4: 68, 6: 72, 7: 73, 9: 75, 14: 76}
 _DELAYED_SIZES = {0: 69, 3: 70, 5: 71, 8: 74}
 _NO_DEFINITION = (200, "No security definition has been found for the request")
@@ -62,6 +72,9 @@ def market_depth(hub: Hub, session: Session, values: Values) -> None:
     if instrument is None:
         session.error(number, *_NO_DEFINITION)
         return
+    if sum(kind == "depth" for kind, _ in session.streams) >= MAX_DEPTHS:
+        session.error(number, 309, f"Max number ({MAX_DEPTHS}) of market depth requests has been reached")
+        return
     smart = bool(values["smartDepth"])
     rows = min(max(values["rows"] or 5, 1), MAX_ROWS)
     session.streams["depth", number] = {
@@ -78,6 +91,10 @@ def real_time_bars(hub: Hub, session: Session, values: Values) -> None:
     instrument = resolve(hub.broker, values)
     if instrument is None:
         session.error(values["reqId"], *_NO_DEFINITION)
+        return
+    if values["barSize"] != _BAR_SECONDS or values["whatToShow"] not in _BAR_SHOWS:
+        text = f"bars of {values['barSize']} seconds of {values['whatToShow']} are not to be had in real time"
+        session.error(values["reqId"], 321, f"Error validating request.-'bJ' : cause - {text}")
         return
     session.streams["realtimeBars", values["reqId"]] = {"symbol": instrument.symbol}
 
@@ -179,8 +196,10 @@ def _send_greeks(
         return
     years = years_to(terms.expiry, hub.broker.clock.now().date())
     delayed = 70 if session.market_data_type in {3, 4} else 0
-    for kind, price in ((10, prices[0]), (11, prices[1]), (12, prices[2]), (13, prices[2])):
+    for kind, price in ((10, prices[0]), (11, prices[1]), (12, prices[2]), (_MODEL, prices[2])):
         volatility = implied_volatility(terms.right, spot, terms.strike, years, price)
+        if kind == _MODEL:
+            volatility = volatility or VOLATILITY
         greeks = option_greeks(terms.right, spot, terms.strike, years, volatility) if volatility else None
         session.send(
             "tickOptionComputation",

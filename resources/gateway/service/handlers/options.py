@@ -5,6 +5,7 @@ from __future__ import annotations
 from resources.gateway.account.happenings import exercise
 from resources.gateway.instruments.blackscholes import implied_volatility, option_greeks, years_to
 from resources.gateway.instruments.occ import OptionTerms, option_terms
+from resources.gateway.orders.checks import READ_ONLY
 from resources.gateway.orders.placing import resolve
 from resources.gateway.service.handlers.registry import handles
 from resources.gateway.service.hub import Hub
@@ -49,6 +50,9 @@ def calculate_price(hub: Hub, session: Session, values: Values) -> None:
 def exercise_options(hub: Hub, session: Session, values: Values) -> None:
     """Exercise (1) or let lapse (2) options of the account."""
     number = values["reqId"]
+    if hub.broker.settings.read_only:
+        session.error(number, *READ_ONLY)
+        return
     instrument = resolve(hub.broker, values)
     quantity = values["quantity"] or 0
     if instrument is None or instrument.sec_type != "OPT":

@@ -31,7 +31,10 @@ def cancel_order(hub: Hub, session: Session, values: Values) -> None:
 @handles("reqGlobalCancel")
 def global_cancel(hub: Hub, session: Session, values: Values) -> None:
     """Cancel the orders of all clients."""
-    del session, values
+    del values
+    if hub.broker.settings.read_only:
+        session.error(-1, *READ_ONLY)
+        return
     placing.cancel_all(hub.broker)
 
 

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from resources.gateway.instruments.blackscholes import chain_terms
 from resources.gateway.instruments.database import Instrument
+from resources.gateway.instruments.hours import TradingHours, trading_hours
 from resources.gateway.service.handlers.registry import handles
 from resources.gateway.service.hub import Hub
 from resources.gateway.service.session import Session
 from resources.gateway.wire.layout.fields import Values
-from resources.gateway.wire.times import EXCHANGE_ZONE
 
 ORDER_TYPES = (
     "ACTIVETIM,AD,ADDONT,ADJUST,ALERT,ALGO,ALLOC,AVGCOST,BASKET,COND,CONDORDER,DAY,DEACT,FOK,GAT,GTC,GTD,GTT,"
     "IOC,LIT,LMT,LOC,MIDPX,MIT,MKT,MOC,MTL,NGCOMB,OCA,OPG,PEGBENCH,REL,SNAPMID,SNAPMKT,SNAPREL,STP,STPLMT,"
     "TRAIL,TRAILLIT,TRAILLMT,TRAILMIT,WHATIF"
 )
-_HOURS = "20240102:0930-20240102:1600"
-MARKET_RULE = 26
-_RULES: dict[int, list[Values]] = {
-    MARKET_RULE: [{"lowEdge": 0.0, "increment": 0.01}],
-    239: [{"lowEdge": 0.0, "increment": 0.00005}],
-    67: [{"lowEdge": 0.0, "increment": 0.25}],
-}
+_RULES = {0.01: 26, 0.00005: 239, 0.25: 67}
+_RULE_UNIT = 1e-6
+"""Rules of other price steps are numbered by the step in millionths, above a thousand."""
 
 
 @handles("reqCurrentTime")
@@ -40,7 +36,8 @@ def contract_details(hub: Hub, session: Session, values: Values) -> None:
         session.error(values["reqId"], 200, "No security definition has been found for the request")
         return
     for instrument in found:
-        session.send("contractDetails", details(instrument), reqId=values["reqId"])
+        hours = trading_hours(instrument, hub.broker.clock.now().date(), hub.tape.session_of)
+        session.send("contractDetails", details(instrument, hours), reqId=values["reqId"])
     session.send("contractDetailsEnd", reqId=values["reqId"])
 
 
@@ -92,9 +89,13 @@ def option_parameters(hub: Hub, session: Session, values: Values) -> None:
 @handles("reqMarketRule")
 def market_rule(hub: Hub, session: Session, values: Values) -> None:
     """Tell the price increments of a rule."""
-    del hub
-    increments = _RULES.get(values["ruleId"], _RULES[MARKET_RULE])
-    session.send("marketRule", ruleId=values["ruleId"], increments=increments)
+    number = values["ruleId"] or 0
+    steps = {entry.min_tick for entry in hub.broker.instruments.all()} | set(_RULES)
+    step = next((step for step in steps if rule_of(step) == number), None)
+    if step is None:
+        session.error(-1, 321, f"Error validating request.-'cq' : cause - Unknown market rule {number}.")
+        return
+    session.send("marketRule", ruleId=number, increments=[{"lowEdge": 0.0, "increment": step}])
 
 
 @handles("reqMktDepthExchanges")
@@ -181,10 +182,15 @@ def no_subscription(hub: Hub, session: Session, values: Values) -> None:
     session.error(values["reqId"], 10358, "Fundamentals data is not allowed")
 
 
-def details(instrument: Instrument) -> Values:
+def rule_of(step: float) -> int:
+    """Number of the market rule of a price step."""
+    return _RULES.get(step) or 1000 + round(step / _RULE_UNIT)
+
+
+def details(instrument: Instrument, hours: TradingHours) -> Values:
     """Values of a contractDetails message."""
     fractional = instrument.sec_type in {"STK", "CRYPTO", "CASH"}
-    rule = 239 if instrument.sec_type == "CASH" else 67 if instrument.sec_type == "FUT" else MARKET_RULE
+    rule = rule_of(instrument.min_tick)
     exchanges = ",".join(
         dict.fromkeys(name for name in (instrument.exchange, instrument.primary_exchange) if name)
     )
@@ -201,9 +207,9 @@ def details(instrument: Instrument) -> Values:
         "industry": instrument.industry,
         "category": "",
         "subcategory": "",
-        "timeZone": EXCHANGE_ZONE,
-        "tradingHours": _HOURS,
-        "liquidHours": _HOURS,
+        "timeZone": hours.zone,
+        "tradingHours": hours.all,
+        "liquidHours": hours.regular,
         "evRule": "",
         "evMultiplier": 0,
         "secIds": [],

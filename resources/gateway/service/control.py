@@ -211,7 +211,7 @@ def trade(server: Server, arguments: Arguments) -> Answer:
         float(arguments["price"]),
         reference=str(arguments.get("reference", "")),
     )
-    return {"execId": record["execId"]}
+    return server.hub.naming.outward({"execId": record["execId"]})
 
 
 def order(server: Server, arguments: Arguments) -> Answer:
@@ -238,15 +238,17 @@ def exercise(server: Server, arguments: Arguments) -> Answer:
 
 def correct(server: Server, arguments: Arguments) -> Answer:
     """Correction of an execution: other ``shares`` or another ``price``."""
+    wanted = server.hub.naming.inward(arguments)["execId"]
     record = happenings.correct(
-        server.hub.broker, arguments["execId"], shares=arguments.get("shares"), price=arguments.get("price")
+        server.hub.broker, wanted, shares=arguments.get("shares"), price=arguments.get("price")
     )
-    return {"execId": record["execId"]}
+    return server.hub.naming.outward({"execId": record["execId"]})
 
 
 def bust(server: Server, arguments: Arguments) -> Answer:
     """Take an execution back."""
-    return {"execId": happenings.bust(server.hub.broker, arguments["execId"])["execId"]}
+    record = happenings.bust(server.hub.broker, server.hub.naming.inward(arguments)["execId"])
+    return server.hub.naming.outward({"execId": record["execId"]})
 
 
 def split(server: Server, arguments: Arguments) -> Answer:
@@ -273,7 +275,7 @@ def orders(server: Server, arguments: Arguments) -> Answer:
 def executions(server: Server, arguments: Arguments) -> Answer:
     """Every execution as the broker has it."""
     del arguments
-    return {"executions": server.hub.broker.executions}
+    return {"executions": [server.hub.naming.outward(record) for record in server.hub.broker.executions]}
 
 
 def positions(server: Server, arguments: Arguments) -> Answer:

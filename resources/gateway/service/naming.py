@@ -8,7 +8,8 @@ the same account, for the desk takes those for one.
 from __future__ import annotations
 
 import zlib
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from resources.gateway.account.executions import PREFIX
 from resources.gateway.account.positions import ACCOUNT
@@ -33,18 +34,22 @@ class Naming(NamedTuple):
         """What ids of executions begin with."""
         return PREFIX if self.account == ACCOUNT else f"{zlib.crc32(self.account.encode()):08x}"
 
-    def outward(self, values: Values) -> Values:
+    def outward(self, values: Mapping[str, Any]) -> Values:
         """Values of a reply with the names that clients know."""
         if self.account == ACCOUNT:
-            return values
+            return dict(values)
         renamed = {name: self.account for name in _NAMES if values.get(name) == ACCOUNT}
         if str(values.get("execId", "")).startswith(PREFIX):
             renamed["execId"] = self.prefix + values["execId"].removeprefix(PREFIX)
-        return {**values, **renamed} if renamed else values
+        return {**values, **renamed}
 
-    def inward(self, values: Values) -> Values:
+    def inward(self, values: Mapping[str, Any]) -> Values:
         """Values of a request with the names used inside; the inside name is no account to a client."""
-        given = values.get("account")
-        if self.account == ACCOUNT or given not in {self.account, ACCOUNT}:
-            return values
-        return {**values, "account": ACCOUNT if given == self.account else f"{given} (of another gateway)"}
+        if self.account == ACCOUNT:
+            return dict(values)
+        renamed, given = {}, values.get("account")
+        if given in {self.account, ACCOUNT}:
+            renamed["account"] = ACCOUNT if given == self.account else f"{given} (of another gateway)"
+        if str(values.get("execId", "")).startswith(self.prefix):
+            renamed["execId"] = PREFIX + values["execId"].removeprefix(self.prefix)
+        return {**values, **renamed}

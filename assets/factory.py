@@ -18,7 +18,7 @@ from assets.following import follow_broker
 from assets.inputs import MARKET_READS, RefusedError, clipped
 from assets.market_data import TABLES as MARKET_TABLES
 from assets.market_data import update_market, wanted
-from assets.reports import READS, backtest, book_rows, daily, picture, report, save_files
+from assets.reports import READS, backtest, book_rows, daily, exposure, picture, report, save_files
 from assets.research import research
 from assets.stage import CODE_VERSION
 from delta import Commit, Pins, Table, pin
@@ -258,7 +258,7 @@ def report_assets(family: Family) -> dg.AssetsDefinition:
         code_version=CODE_VERSION,
     )
     def build(context: dg.AssetExecutionContext, desk: DeskResource) -> Iterator[dg.MaterializeResult[Any]]:
-        shown: dict[str, Any] = {}
+        shown: dict[type[Table], dict[str, Any]] = {}
 
         def work(book: BookConfig, first: date, last: date) -> Mapping[str, Commit]:
             lake = desk.lake()
@@ -269,15 +269,15 @@ def report_assets(family: Family) -> dg.AssetsDefinition:
                 shown.update(report_metadata(pins, book, *window, family=family))
             return written
 
-        yield from results(context, family, desk, (Performance, Risk), work, {Performance: shown})
+        yield from results(context, family, desk, (Performance, Risk), work, shown)
 
     return build
 
 
 def report_metadata(
     pins: Pins, book: BookConfig, first: date, last: date, *, family: Family
-) -> dict[str, Any]:
-    """The report as Markdown and the equity curve as a picture, for the run's page; files where asked for."""
+) -> dict[type[Table], dict[str, Any]]:
+    """The report as Markdown, equity and exposure as pictures, for the run's page; files where asked for."""
     made: DailyReport | BacktestReport
     if family.scheduled:
         made, name = daily(pins, book, last), last.isoformat()
@@ -286,13 +286,15 @@ def report_metadata(
         made, name = backtest(pins, book, first, last), f"{first.isoformat()}_{last.isoformat()}"
         portfolio, _ = book_rows(pins, book, last, first)
     files = save_files(book, name, made)
-    return {
+    performance = {
         "report": dg.MetadataValue.md(to_markdown(made)),
         "equity_curve": dg.MetadataValue.md(
             f"![equity curve of {book.name}]({picture(book.name, portfolio)})"
         ),
         **{path.suffix[1:]: dg.MetadataValue.path(str(path)) for path in files},
     }
+    shown = dg.MetadataValue.md(f"![exposure of {book.name}]({exposure(book, portfolio)})")
+    return {Performance: performance, Risk: {"exposure": shown}}
 
 
 def alert_assets(family: Family) -> dg.AssetsDefinition:

@@ -33,7 +33,7 @@ from trading.reporting import (
     to_text,
 )
 from trading.reporting.document import Curve
-from trading.reporting.svg import curve_picture
+from trading.reporting.svg import curve_picture, exposure_picture
 from trading.risk import risk_figures
 
 STEP = "reports"
@@ -169,4 +169,14 @@ def picture(book: str, portfolio: pl.DataFrame) -> str:
     equity = portfolio["equity"]
     drawdown = equity / equity.cum_max() - 1.0
     curve = Curve(tuple(portfolio["session"]), tuple(equity), tuple(drawdown))
-    return "data:image/svg+xml;base64," + base64.b64encode(curve_picture(curve, book).encode()).decode()
+    return _address(curve_picture(curve, book))
+
+
+def exposure(book: BookConfig, portfolio: pl.DataFrame) -> str:
+    """Exposure under its limit as the data address of a picture."""
+    limit, days = book.risk.max_portfolio_exposure, portfolio["session"].to_list()
+    return _address(exposure_picture(days, portfolio["exposure"].to_list(), limit, f"{book.name}: exposure"))
+
+
+def _address(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

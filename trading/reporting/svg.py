@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from html import escape
 from itertools import pairwise
 
@@ -66,9 +67,42 @@ def curve_picture(curve: Curve, title: str) -> str:
 
     Where fewer than two sessions have an equity, a picture that says so.
     """
-    few = len(thin(curve.equity, POINTS)) < 2
-    nothing = f'<text x="{LEFT}" y="40">no equity curve yet: fewer than two sessions</text>'
-    height, body = (80, nothing) if few else _drawn(curve)
+    if len(thin(curve.equity, POINTS)) < 2:
+        return _alone(title, *_nothing("no equity curve yet"))
+    return _alone(title, *_drawn(curve))
+
+
+def exposure_picture(sessions: Sequence[date], exposure: Series, limit: float, title: str) -> str:
+    """Exposure over time and the line it must stay under, as the content of an SVG file.
+
+    Parameters
+    ----------
+    exposure : sequence of float or None
+        Sum of the absolute market values over equity.
+    limit : float
+        The book's ``max_portfolio_exposure``.
+    """
+    if len(thin(exposure, POINTS)) < 2:
+        return _alone(title, *_nothing("no exposure to show yet"))
+    percent = [value * 100 if value is not None and drawable(value) else None for value in exposure]
+    highest = max(limit * 100, *(value for value in percent if value is not None))
+    panel = Panel(16, 160, 0.0, highest * 1.08, len(sessions))
+    body = [
+        *_grid(panel, value_ticks(0.0, panel.highest, 4), " %"),
+        _area(panel, percent, 0.0, "equity-area"),
+        _line(panel, percent, "equity"),
+        _line(panel, [limit * 100] * len(sessions), "drawdown"),
+        *_dates(sessions, 176, 182),
+    ]
+    return _alone(title, 204, "".join(body))
+
+
+def _nothing(why: str) -> tuple[int, str]:
+    return 80, f'<text x="{LEFT}" y="40">{why}: fewer than two sessions</text>'
+
+
+def _alone(title: str, height: int, body: str) -> str:
+    """Content of an SVG file: with its own colours, size and title."""
     whole = height + HEAD
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{whole}" '
@@ -82,7 +116,7 @@ def _drawn(curve: Curve) -> tuple[int, str]:
     losing = any(value is not None and drawable(value) and value < 0 for value in curve.drawdown)
     height = 360 if losing else 280
     parts = [*_equity_panel(curve), *(_drawdown_panel(curve) if losing else [])]
-    return height, "".join([*parts, *_dates(curve, 240 + 16, height - 22)])
+    return height, "".join([*parts, *_dates(curve.sessions, 240 + 16, height - 22)])
 
 
 def _label(curve: Curve) -> str:
@@ -127,10 +161,10 @@ def _grid(panel: Panel, ticks: Sequence[float], unit: str) -> list[str]:
     return parts
 
 
-def _dates(curve: Curve, top: float, row: float) -> list[str]:
-    panel = Panel(top, 1, 0, 1, len(curve.sessions))
+def _dates(sessions: Sequence[date], top: float, row: float) -> list[str]:
+    panel = Panel(top, 1, 0, 1, len(sessions))
     parts = []
-    for place, label in date_ticks(curve.sessions, 8):
+    for place, label in date_ticks(sessions, 8):
         column = panel.x(place)
         anchor = "end" if column > WIDTH - RIGHT - 28 else "middle"
         parts.append(

@@ -14,7 +14,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from trading.configuration import Model
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +30,7 @@ _SNAPSHOT = ("symbol", "quoted_at")
 _SIDES = ("bid", "ask")
 
 
-class LiquidityConfig(BaseModel):
+class LiquidityConfig(Model):
     """Limits of the order book that an entry is held against before it is approved.
 
     Attributes
@@ -48,8 +50,6 @@ class LiquidityConfig(BaseModel):
     missing : str
         What happens to an entry without a fresh snapshot: ``pass`` or ``refuse``.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = False
     max_spread: float = Field(default=0.005, gt=0, le=1)

@@ -321,12 +321,12 @@ def test_weeks_of_days(files: Shell) -> None:
 
 def test_fetch_looks_and_writes_nothing(files: Shell, tmp_path: Path) -> None:
     before = files.files()
-    shown = files.desk("data", "fetch", "ACME", "--from", str(DAYS[3]), "--to", str(DAYS[5]), "--json")
+    shown = files.desk("data", "ask", "ACME", "--from", str(DAYS[3]), "--to", str(DAYS[5]), "--json")
     assert [row["session"] for row in shown.json] == [str(DAYS[number]) for number in (3, 4, 5)]
     assert files.files() == before
     target = tmp_path / "out" / "fetched.csv"
     done = files.desk(
-        "data", "fetch", "ACME", "--from", str(DAYS[3]), "--to", str(DAYS[5]), "--to-file", str(target)
+        "data", "ask", "ACME", "--from", str(DAYS[3]), "--to", str(DAYS[5]), "--to-file", str(target)
     )
     assert (done.code, done.out) == (0, "")
     assert pl.read_csv(target)["close"].to_list() == pytest.approx([50.3, 50.4, 50.5])

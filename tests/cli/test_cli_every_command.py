@@ -132,7 +132,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "weeks": ("data", "bars", "IBM", "--timeframe", "1w", "--from", "2005-01-03", "--to", "2005-01-14"),
     "adjusted": ("data", "adjusted", "AAPL", "--from", "2005-02-24", "--as-of", "2005-03-01"),
     "actions": ("data", "actions", "AAPL"),
-    "fetched": ("data", "fetch", "AAPL", "--from", "2012-01-03", "--to", "2012-01-04"),
+    "fetched": ("data", "ask", "AAPL", "--from", "2012-01-03", "--to", "2012-01-04"),
     "orders": ("orders", "--book", "eager"),
     "history": ("history",),
     "commits": ("history", "portfolio"),
@@ -391,7 +391,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
     ),
     "actions of no file": (("data", "actions", "--record", "x.csv"), 3, "x.csv: No such file{any}"),
     "provider": (
-        ("data", "fetch", "IBM", "--source", "nope"),
+        ("data", "ask", "IBM", "--source", "nope"),
         3,
         "nope: no such provider; choose one of alpaca,{any}",
     ),
@@ -401,17 +401,17 @@ REFUSED: dict[str, tuple[tuple[str, ...], int, str]] = {
         "no provider 'samlpe'; did you mean sample?",
     ),
     "symbol of no provider": (
-        ("data", "fetch", "NOPE"),
+        ("data", "ask", "NOPE"),
         4,
         "sample: NOPE: not in the sample; it has AAPL, FB, GOOG, IBM, MSFT",
     ),
     "timeframe of a provider": (
-        ("data", "fetch", "IBM", "--timeframe", "1h"),
+        ("data", "ask", "IBM", "--timeframe", "1h"),
         3,
         "sample: no 1h bars; it serves 1d",
     ),
     "fetch backwards": (
-        ("data", "fetch", "IBM", "--from", "2012-01-06", "--to", "2012-01-03"),
+        ("data", "ask", "IBM", "--from", "2012-01-06", "--to", "2012-01-03"),
         3,
         "request: the last session 2012-01-03 lies before the first 2012-01-06",
     ),

@@ -64,9 +64,11 @@ def table(section: str) -> list[Row]:
         prefix = ("providers", re.findall(r"providers\.(\w+)", section)[0])
     if section.startswith("## Parameters"):
         prefix = ("strategies", "momentum", "params")
-    names = {"strategies": "momentum", "stocks": "AAPL"}
+    names = {"strategies": "momentum", "stocks": "AAPL", "conversion": "EUR"}
     found = []
     for dotted, _, allowed, _ in rows(section):
+        if ", or " in allowed:  # of either of two types: tried where currencies are
+            continue
         parts = dotted.split(".")
         path = [names[parts[i - 1]] if part == "NAME" else part for i, part in enumerate(parts)]
         found.append(Row(section, (*prefix, *path), allowed))

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from trading.configuration import AssetClass, Model
-from trading.liquidity import LiquidityConfig
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
@@ -144,6 +143,36 @@ class SizingConfig(Model):
                 f"{self.min_risk_per_trade} .. max_risk_per_trade {self.max_risk_per_trade}"
             )
         return self
+
+
+class LiquidityConfig(Model):
+    """Limits of the order book that an entry is held against before it is approved.
+
+    Attributes
+    ----------
+    enabled : bool
+        Whether the book is looked at.
+    max_spread : float
+        Largest spread over the mid price.
+    min_depth : float
+        Least cash value offered within ``levels`` on the side that the order takes from.
+    levels : int
+        Levels that count towards the depth.
+    max_impact : float
+        Largest distance of the average price from the mid price when the order walks the book.
+    max_age : float
+        Seconds after which a snapshot says nothing any more.
+    missing : str
+        What happens to an entry without a fresh snapshot: ``pass`` or ``refuse``.
+    """
+
+    enabled: bool = False
+    max_spread: float = Field(default=0.005, gt=0, le=1)
+    min_depth: float = Field(default=0.0, ge=0)
+    levels: int = Field(default=10, ge=1, le=100)
+    max_impact: float = Field(default=0.01, gt=0, le=1)
+    max_age: float = Field(default=900.0, gt=0)
+    missing: Literal["pass", "refuse"] = "pass"
 
 
 class RiskConfig(Model):

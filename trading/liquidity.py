@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import Field
 
-from trading.configuration import Model
+from trading.book import LiquidityConfig
 
 Floats = NDArray[np.float64]
 
@@ -28,36 +27,6 @@ HIGH, MEDIUM, LOW = 100.0, 50.0, 10.0
 STOCK_LOT = 100.0
 _SNAPSHOT = ("symbol", "quoted_at")
 _SIDES = ("bid", "ask")
-
-
-class LiquidityConfig(Model):
-    """Limits of the order book that an entry is held against before it is approved.
-
-    Attributes
-    ----------
-    enabled : bool
-        Whether the book is looked at.
-    max_spread : float
-        Largest spread over the mid price.
-    min_depth : float
-        Least cash value offered within ``levels`` on the side that the order takes from.
-    levels : int
-        Levels that count towards the depth.
-    max_impact : float
-        Largest distance of the average price from the mid price when the order walks the book.
-    max_age : float
-        Seconds after which a snapshot says nothing any more.
-    missing : str
-        What happens to an entry without a fresh snapshot: ``pass`` or ``refuse``.
-    """
-
-    enabled: bool = False
-    max_spread: float = Field(default=0.005, gt=0, le=1)
-    min_depth: float = Field(default=0.0, ge=0)
-    levels: int = Field(default=10, ge=1, le=100)
-    max_impact: float = Field(default=0.01, gt=0, le=1)
-    max_age: float = Field(default=900.0, gt=0)
-    missing: Literal["pass", "refuse"] = "pass"
 
 
 @dataclass(frozen=True)

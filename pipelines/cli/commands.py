@@ -17,7 +17,7 @@ MODULES = {
     "running": ("backtest", "run"),
     "paper": ("validate", "paper"),
     "decisions": ("explain", "replay", "report"),
-    "orders": ("orders", "reconcile"),
+    "orders": ("reconcile", "orders"),
     "halts": ("halt", "resume"),
     "research": ("scan", "analyze"),
     "tables": ("query", "history", "diff", "export", "maintain"),

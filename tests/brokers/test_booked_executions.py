@@ -45,6 +45,7 @@ def put(world: World, table: type[Table], *rows: Mapping[str, Any]) -> None:
 def fill(world: World, identity: str, side: str, units: float, price: float, on: date, **fields: Any) -> None:
     row = {"execution_id": identity, "session": on, "strategy": "s", "symbol": "AAPL", "side": side}
     usual = {"purpose": "entry", "quantity": units, "price": price, "commission": 1.0, "currency": "USD"}
+    usual |= {"price_currency": "USD", "rate": 1.0}
     put(world, Fills, row | usual | fields)
 
 

@@ -127,6 +127,8 @@ def test_a_commission_told_after_the_fill_was_booked_is_no_difference(world: Wor
         "slippage": 0.0,
         "realised_pnl": 0.0,
         "currency": "USD",
+        "price_currency": "USD",
+        "rate": 1.0,
         "executed_at": NOW,
     }
     world.write(Fills, pl.DataFrame([fill], schema=Fills.schema()))

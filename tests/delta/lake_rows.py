@@ -80,6 +80,8 @@ def fills(book: str, session: date, executions: Sequence[str]) -> pl.DataFrame:
         "slippage": 0.0,
         "realised_pnl": 0.0,
         "currency": "USD",
+        "price_currency": "USD",
+        "rate": 1.0,
         "executed_at": KNOWN,
     }
     return pl.DataFrame(values, schema=Fills.schema())

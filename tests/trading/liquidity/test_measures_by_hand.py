@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delta.contracts import Depth
-from trading.liquidity import Book, LiquidityConfig, book_at, check_liquidity, liquidity, walk
+from trading.book import LiquidityConfig
+from trading.liquidity import Book, book_at, check_liquidity, liquidity, walk
 
 AT = datetime(2022, 11, 1, 20, tzinfo=UTC)
 DEPTH = pl.Schema({name: dtype for name, dtype in Depth.schema().items() if name != "known_at"})

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delta.contracts import Depth
+from trading.book import LiquidityConfig
 from trading.gates import Verdict, verdicts_json
-from trading.liquidity import Book, Finding, LiquidityConfig, book_at, check_liquidity, liquidity, walk
+from trading.liquidity import Book, Finding, book_at, check_liquidity, liquidity, walk
 
 AT = datetime(2022, 11, 1, 20, tzinfo=UTC)
 DEPTH = pl.Schema({name: dtype for name, dtype in Depth.schema().items() if name != "known_at"})

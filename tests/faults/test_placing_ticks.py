@@ -132,7 +132,7 @@ def test_a_book_that_freezes_is_told_once(world: World, desk: DeskResource, gate
         gateway.ask("split", symbol="AAPL", ratio=2)
         told = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pipelines.placing.notify", lambda alerts, targets: told.extend(alerts))
+            patch.setattr("resources.telling.notify", lambda alerts, targets: told.extend(alerts) or [])
             for _ in range(2):
                 assert run(desk, instance, request)
     assert [(alert.kind, alert.severity, alert.book) for alert in told] == [("error", "error", "paper")]

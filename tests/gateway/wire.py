@@ -47,6 +47,8 @@ class Wire:
         self.raw("71", "2", str(client_id), "")
         self.settle()
         first = [values["orderId"] for name, values in self.seen if name == "nextValidId"]
+        accounts = [values["accounts"] for name, values in self.seen if name == "managedAccounts"]
+        self.account = str(accounts[-1]).split(",")[0] if accounts else ACCOUNT
         self._ids = itertools.count(first[-1] if first else 1)
         self._requests = itertools.count(100_000)
 
@@ -117,7 +119,7 @@ class Wire:
             "totalQuantity": 10.0,
             "orderType": "MKT",
             "tif": "GTC",
-            "account": ACCOUNT,
+            "account": self.account,
             "transmit": True,
             **fields,
         }

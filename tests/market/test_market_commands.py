@@ -137,7 +137,7 @@ def test_order_books_of_a_file_are_written_and_measured(desk, shared_data):
 def test_check_repairs_on_request_and_says_what(desk, stocked, tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
-    _, out, _ = desk("fetch", "IBM", "--from", "2004-12-01", "--to", "2005-04-29", "--json")
+    _, out, _ = desk("ask", "IBM", "--from", "2004-12-01", "--to", "2005-04-29", "--json")
     bars = pl.DataFrame(json.loads(out)).select(
         date=pl.col("session").str.to_date(),
         **{n: pl.col(n) for n in ("open", "high", "low", "close", "volume")},

@@ -32,6 +32,8 @@ LONGEST_DELAY = 10
 """Bars by which a split may show early or late in the prices."""
 TOLERANCE, SIGMAS = 0.04, 6.0
 SAME_VOLUME = 10.0
+LAYERS = 10
+"""Faults on top of each other that are taken off one after the other."""
 MARK = "repaired"
 """Beginning of the flags of repaired bars."""
 
@@ -65,12 +67,25 @@ class _Segment(NamedTuple):
 
 
 class _Series(NamedTuple):
-    """One symbol: closes adjusted for the known actions, changes between them, and its splits."""
+    """One symbol: changes between its closes, adjusted for the known actions, and its splits."""
 
     change: Floats
     volume: Floats
-    sigma: float
     splits: list[tuple[int, float, date]]
+
+    @property
+    def sigma(self) -> float:
+        """Usual size of a change, by the median."""
+        return float(np.median(np.abs(self.change[1:]))) * 1.4826 if len(self.change) > 1 else 0.0
+
+    def mend(self, found: _Segment) -> None:
+        """Take a fault out of the figures that the search for the next one looks at."""
+        step = float(np.log(found.factor))
+        self.change[found.first] -= step if found.first else 0.0
+        if found.end < len(self.change):
+            self.change[found.end] += step
+        if found.with_volume:
+            self.volume[found.first : found.end] *= found.factor
 
 
 REPAIRS = pl.Schema(
@@ -117,13 +132,14 @@ def repair_prices(bars: pl.DataFrame, actions: pl.DataFrame) -> Repaired:
     reason = np.full(len(ordered), "", dtype=object)
     rule[touched], reason[touched] = "unit of a field", "a field was 100 times or 1/100 of the others"
     for offset, series in _series(fields, actions):
-        for found in (*_splits(series), *_units(series)):
+        for found in _faults(series):
             rows = slice(offset + found.first, offset + found.end)
             for name in PRICES:
                 values[name][rows] /= found.factor
             if found.with_volume:
                 values["volume"][rows] *= found.factor
-            rule[rows], reason[rows] = found.rule, found.reason
+            rule[rows] = found.rule
+            reason[rows] = [f"{told}; {found.reason}" if told else found.reason for told in reason[rows]]
     return _result(ordered, values, rule, reason, bars)
 
 
@@ -318,22 +334,26 @@ def _series(ordered: pl.DataFrame, actions: pl.DataFrame) -> Iterator[tuple[int,
             for day, ratio in by_symbol.get(symbol, [])
         ]
         inside = [event for event in events if 0 < event[0] < len(own)]
-        sigma = float(np.median(np.abs(own[1:]))) * 1.4826 if len(own) > 1 else 0.0
-        yield rows.start, _Series(own, volume[rows], sigma, inside)
+        yield rows.start, _Series(own, volume[rows].copy(), inside)
+
+
+def _faults(series: _Series) -> Iterator[_Segment]:
+    """All faults of a series; mending one may uncover another, so it is looked at until none is left."""
+    for _ in range(LAYERS):
+        found = [*_splits(series), *_units(series)]
+        if not found:
+            return
+        yield from found
 
 
 def _splits(series: _Series) -> Iterator[_Segment]:
-    """Recorded splits that the prices contradict; puts ``series.change`` right as it goes."""
-    change = series.change
+    """Recorded splits that the prices contradict; each is mended before the next is looked at."""
     for at, ratio, day in series.splits:
         step = float(np.log(ratio))
         wide = min(max(TOLERANCE, SIGMAS * series.sigma), abs(step) / 3)
         found = _split_fault(series, at, step, wide, f"the {ratio:g}:1 split of {day}")
         if found is not None:
-            moved = float(np.log(found.factor))
-            change[found.first] -= moved if found.first else 0.0
-            if found.end < len(change):
-                change[found.end] += moved
+            series.mend(found)
             yield found
 
 
@@ -372,26 +392,33 @@ def _split_fault(series: _Series, at: int, step: float, wide: float, name: str) 
 
 
 def _units(series: _Series) -> Iterator[_Segment]:
-    """Bars that stand 100 times above or below their neighbours on both sides, or at an edge."""
+    """Bars that stand 100 times above or below their neighbours on both sides, or at an edge.
+
+    Jumps close like brackets, the inner ones first: a stretch in other units may hold another.
+    """
     change, length = series.change, len(series.change)
     low, high = np.log(UNIT_RANGE)
-    jumps = [int(row) for row in np.flatnonzero((np.abs(change) >= low) & (np.abs(change) <= high))]
-    while jumps:
-        first = jumps.pop(0)
-        sign = 1.0 if change[first] > 0 else -1.0
-        if jumps and change[jumps[0]] * sign < 0:
-            end = jumps.pop(0)
-            if end - first < length / 2:
-                yield _unit(first, end, sign)
-        elif not jumps and length - first <= LONGEST_EDGE and _same_volume(series.volume, first, length):
-            yield _unit(first, length, sign)
-        elif first <= LONGEST_EDGE and length > 4 * LONGEST_EDGE and _same_volume(series.volume, 0, first):
-            yield _unit(0, first, -sign)
+    found, opened = [], []
+    for row in np.flatnonzero((np.abs(change) >= low) & (np.abs(change) <= high)).tolist():
+        if not opened or change[opened[-1]] * change[row] > 0:
+            opened.append(row)
+            continue
+        first = opened.pop()
+        if row - first < length / 2:
+            found.append(_unit(first, row, change[first]))
+    for row in opened:
+        if length - row <= LONGEST_EDGE and _same_volume(series.volume, row, length):
+            found.append(_unit(row, length, change[row]))
+        elif row <= LONGEST_EDGE and length > 4 * LONGEST_EDGE and _same_volume(series.volume, 0, row):
+            found.append(_unit(0, row, -change[row]))
+    for segment in found:
+        series.mend(segment)
+        yield segment
 
 
-def _unit(first: int, end: int, sign: float) -> _Segment:
-    said = "100 times" if sign > 0 else "1/100 of"
-    return _Segment(first, end, UNIT**sign, "unit", f"prices were {said} those of the bars around")
+def _unit(first: int, end: int, jump: float) -> _Segment:
+    factor, said = (UNIT, "100 times") if jump > 0 else (1 / UNIT, "1/100 of")
+    return _Segment(first, end, factor, "unit", f"prices were {said} those of the bars around")
 
 
 def _same_volume(volume: Floats, first: int, end: int) -> bool:

@@ -6,6 +6,7 @@ every impact are relative to the mid price, so that names compare.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,10 +87,10 @@ def walk(levels: Floats, quantity: float) -> Walk:
     """Take a quantity from one side of a book, best price first."""
     if not len(levels) or quantity <= 0:
         return Walk(0.0, float("nan"))
-    before = np.cumsum(levels[:, 1]) - levels[:, 1]
+    before = np.concatenate([[0.0], np.cumsum(levels[:-1, 1])])
     taken = np.clip(quantity - before, 0.0, levels[:, 1])
     # Not the sum of the parts: what the book holds is filled to the last unit, whatever they round to.
-    filled = min(quantity, float(levels[:, 1].sum()))
+    filled = min(quantity, math.fsum(levels[:, 1]))
     return Walk(filled, float(taken @ levels[:, 0]) / filled if filled else float("nan"))
 
 
@@ -175,7 +176,8 @@ def liquidity(
         _lot=pl.col("symbol").replace_strict(sizes, default=lot, return_dtype=pl.Float64)
         if sizes
         else pl.lit(lot),
-        _before=pl.col("size").cum_sum().over(*_SNAPSHOT, "side") - pl.col("size"),
+        # Shifted, not the level's size taken off again: a large level would round away what stands before it.
+        _before=pl.col("size").cum_sum().shift(1, fill_value=0.0).over(*_SNAPSHOT, "side"),
         _rank=pl.int_range(pl.len()).over(*_SNAPSHOT, "side"),
     )
     aggregated = (
@@ -220,8 +222,9 @@ def _walks() -> list[pl.Expr]:
                 pl.max_horizontal(pl.col("_lot") * lots - pl.col("_before"), 0.0), "size"
             )
             cost = (taken * pl.col("price")).filter(here).sum()
-            filled = taken.filter(here).sum() >= wanted * (1 - 1e-12)
-            expressions.append(pl.when(filled).then(cost / wanted).alias(f"_{name}_walk_{lots}"))
+            filled = taken.filter(here).sum()
+            whole = filled >= wanted * (1 - 1e-12)
+            expressions.append(pl.when(whole).then(cost / filled).alias(f"_{name}_walk_{lots}"))
     return expressions
 
 
@@ -232,13 +235,13 @@ def _figures() -> list[pl.Expr]:
 
     bid_size, ask_size = pl.col("_bid_size"), pl.col("_ask_size")
     micro = (pl.col("bid") * ask_size + pl.col("ask") * bid_size) / (bid_size + ask_size)
-    thinner = pl.min_horizontal("_bid_20", "_ask_20") / pl.col("_lot")
+    thinner, size = pl.min_horizontal("_bid_20", "_ask_20"), pl.col("_lot")
     classed = (
-        pl.when(thinner >= HIGH)
+        pl.when(thinner >= HIGH * size)
         .then(pl.lit("high"))
-        .when(thinner >= MEDIUM)
+        .when(thinner >= MEDIUM * size)
         .then(pl.lit("medium"))
-        .when(thinner >= LOW)
+        .when(thinner >= LOW * size)
         .then(pl.lit("fair"))
         .otherwise(pl.lit("low"))
     )
@@ -255,7 +258,8 @@ def _figures() -> list[pl.Expr]:
         ratio("all").alias("imbalance"),
         ratio(PRESSURE_LEVELS).alias("pressure"),
         *impacts,
-        thinner.alias("lots"),
+        # By the reciprocal: polars takes it for a column of one value anyway, but not in a frame of one row.
+        (thinner * (1 / size)).alias("lots"),
         classed.alias("liquidity"),
     ]
 

@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from delta.contracts import Depth
 from trading.book import LiquidityConfig
@@ -103,6 +102,7 @@ def measured(bids: list, asks: list, lot: float) -> dict[str, float | str | None
 
 @settings(max_examples=30)
 @given(series(), st.sampled_from([100.0, 1.0, 0.1]))
+@example([([(99.99, 1.0)], [(100.01, 0.003), (100.02, 2048.0)])], 0.1)  # little before much
 def test_every_measure_of_every_snapshot(books, lot):
     found = liquidity(rows_of("A", books), lot=lot)
     expected = [measured(bids, asks, lot) for bids, asks in books if bids or asks]
@@ -157,8 +157,7 @@ def test_the_order_of_rows_and_other_names_do_not_matter(books, chance):
     order = list(range(mixed.height))
     chance.shuffle(order)
     again = liquidity(mixed[order]).filter(symbol="A")
-    # Sums over levels may differ in their last bit: they are added up in the order of the rows.
-    assert_frame_equal(again, liquidity(one), check_exact=False, rel_tol=1e-9, abs_tol=1e-9)
+    assert again.equals(liquidity(one))
 
 
 @settings(max_examples=30)
@@ -168,6 +167,42 @@ def test_walking_a_side_is_taking_its_levels_one_by_one(levels, quantity):
     units, cash = taken(levels, quantity)
     assert met.filled == pytest.approx(units)
     assert math.isnan(met.average) if not levels else met.average == pytest.approx(cash / units)
+
+
+@settings(max_examples=40)
+@given(
+    ladders(-1, 9_999),
+    ladders(1, 10_001),
+    st.sampled_from(["BUY", "SELL"]),
+    st.floats(0.5, 3000.0),
+    st.floats(0.0001, 0.01),
+    st.floats(0.0, 200_000.0),
+    st.integers(1, 30),
+    st.floats(0.0001, 0.02),
+)
+def test_the_gate_says_what_the_loops_say(bids, asks, side, quantity, spread, value, levels, impact):
+    config = LiquidityConfig(
+        enabled=True, max_spread=spread, min_depth=value, levels=levels, max_impact=impact
+    )
+    book = Book("A", AT, *(np.array(each).reshape(-1, 2) for each in (bids, asks)))
+    found = check_liquidity(config, book, side, quantity)
+    if not bids or not asks:
+        assert [(finding.gate, finding.passed) for finding in found] == [("liquidity", True)]
+        return
+    offered = asks if side == "BUY" else bids
+    mid = (bids[0][0] + asks[0][0]) / 2
+    _, cash = taken(offered, quantity)
+    holds = math.fsum(size for _, size in offered) >= quantity
+    figures = [
+        (asks[0][0] - bids[0][0]) / mid,
+        sum(price * size for price, size in offered[:levels]),
+        abs(cash / quantity / mid - 1) if holds else math.inf,
+    ]
+    assert [finding.figure for finding in found] == pytest.approx(figures, rel=1e-12, abs=1e-12)
+    wanted = [figures[0] <= spread, figures[1] >= value, figures[2] <= impact]
+    close = [abs(figures[0] - spread), abs(figures[1] - value) / 1e6, abs(figures[2] - impact)]
+    for finding, passes, distance in zip(found, wanted, close, strict=True):
+        assert finding.passed == passes or distance < 1e-9
 
 
 @settings(max_examples=40)

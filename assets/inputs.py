@@ -159,10 +159,12 @@ def _calendars(
     A book decides at the close of its own session on bars that have closed by then, and what it decides may
     trade at the next open: so each session of an instrument must lie within the book's session of that day.
     """
-    names = {one.calendar: symbol for symbol, one in instruments.items()}
+    names: dict[str, str] = {}
+    for symbol, one in instruments.items():
+        names.setdefault(one.calendar, symbol)
     own = sessions(book.calendar, first - AROUND, last).select("session", "opens_at", "closes_at")
     found = {}
-    for name in names.keys() - {"", book.calendar}:
+    for name in [each for each in names if each not in {"", book.calendar}]:
         frame = sessions(name, first - AROUND, last + AROUND)
         beside = frame.filter(pl.col("session").is_between(first, last)).join(
             own, on="session", how="left", suffix="_own"

@@ -47,5 +47,5 @@ def last_used(lake: Lake, name: str) -> BookConfig | None:
     if rows.is_empty():
         return None
     run = run_of(lake, book=name)
-    same = rows.filter(pl.col("config_hash") == (run.config_hash if run else None))
+    same = rows.filter(pl.col("config_hash") == run.config_hash) if run else rows
     return BookConfig.model_validate_json((rows if same.is_empty() else same)["config"][-1])

@@ -409,7 +409,7 @@ class BookConfig(Model):
             return content
         added = _stock_strategies(content.get("stocks")) | _wheel_strategy(content.get("wheel"))
         written = content.get("strategies", {})
-        for name in added.keys() & written.keys():
+        for name in sorted(added.keys() & written.keys()):
             if not _same_strategy(written[name], added[name]):
                 raise ValueError(f"strategies.{name} is also made by the older form: keep one of the two")
         return {**content, "strategies": {**added, **written}}

@@ -17,7 +17,7 @@ from trading.window import Instrument
 def candidate_lists(desk: Desk, entries: Sequence[Signal]) -> dict[str, dict[str, int]]:
     """Strategy to its candidate list: names not held, best first, cut to its length and sector limit."""
     lists: dict[str, dict[str, int]] = {}
-    for strategy in {signal.strategy for signal in entries}:
+    for strategy in sorted({signal.strategy for signal in entries}):
         rules = desk.policy.strategies[strategy]
         if rules.max_candidates is None:
             continue

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from delta import Lake, open_lake
+from pipelines.definitions import defs
 from resources.desk import DeskResource
 from tests.integration.page import Page, serving
 
@@ -76,6 +78,32 @@ def own_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnDes
     place = Place(tmp_path)
     with here(place, monkeypatch), dg.DagsterInstance.ephemeral() as instance:
         yield place, instance
+
+
+@pytest.fixture(scope="module")
+def disk_instance() -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance on disk: a schedule opens it by its address."""
+    with dg.instance_for_test() as made:
+        yield made
+
+
+@pytest.fixture
+def desk(disk_instance: dg.DagsterInstance, own_desk: OwnDesk) -> OwnDesk:
+    """An empty desk of the test's own, for schedules."""
+    return own_desk[0], disk_instance
+
+
+def tick(own: OwnDesk, schedule: dg.ScheduleDefinition, at: datetime) -> dg.ScheduleExecutionData:
+    """What a schedule asks for at a time."""
+    place, instance = own
+    context = dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=at,
+        resources={"desk": resource(place)},
+        repository_def=defs.get_repository_def(),
+    )
+    with dg.partition_loading_context(dynamic_partitions_store=instance):
+        return schedule.evaluate_tick(context)
 
 
 @contextmanager

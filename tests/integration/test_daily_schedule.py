@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
-import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from pipelines.definitions import defs
 from pipelines.partitions import DESK, SESSIONS
 from pipelines.schedules import TICKS, after_close
 from resources.calendar import sessions
-from tests.integration.conftest import BOOK, OwnDesk, demo_book, resource
+from tests.integration.conftest import BOOK, OwnDesk, demo_book, tick
 
 EXCHANGE = ZoneInfo("America/New_York")
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance on disk: a schedule opens it by its address."""
-    with dg.instance_for_test() as made:
-        yield made
-
-
-@pytest.fixture
-def desk(instance: dg.DagsterInstance, own_desk: OwnDesk) -> OwnDesk:
-    """An empty desk of the test's own."""
-    return own_desk[0], instance
-
-
-def tick(own: OwnDesk, at: datetime) -> dg.ScheduleExecutionData:
-    """What the schedule asks for at a time."""
-    place, instance = own
-    context = dg.build_schedule_context(
-        instance=instance,
-        scheduled_execution_time=at,
-        resources={"desk": resource(place)},
-        repository_def=defs.get_repository_def(),
-    )
-    with dg.partition_loading_context(dynamic_partitions_store=instance):
-        return after_close.evaluate_tick(context)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +35,7 @@ def test_a_tick_asks_for_the_session_that_has_just_closed(
     desk: OwnDesk, at: str, session: str | None
 ) -> None:
     desk[0].add_book(demo_book("2012-01-03", "2013-03-01"))
-    found = tick(desk, datetime.fromisoformat(at).replace(tzinfo=EXCHANGE))
+    found = tick(desk, after_close, datetime.fromisoformat(at).replace(tzinfo=EXCHANGE))
     asked = [(request.partition_key, request.run_key, request.job_name) for request in found.run_requests]
     wanted = [(f"{BOOK}|{session}", f"{BOOK}|{session}", None)] if session else []
     assert [item[:2] for item in asked] == [item[:2] for item in wanted]
@@ -88,7 +59,7 @@ def test_all_ticks_of_a_range_ask_for_each_session_once(desk: OwnDesk, first: da
         lambda at: at < end + timedelta(days=1),
         schedule_execution_time_iterator(begin.timestamp(), TICKS, EXCHANGE.key),
     )
-    asked = [request for at in ticks for request in tick(desk, at).run_requests]
+    asked = [request for at in ticks for request in tick(desk, after_close, at).run_requests]
     days = sessions("XNYS", first, last)["session"]
     assert len(days) > 2
     assert [request.tags["desk/session"] for request in asked] == [day.isoformat() for day in days]
@@ -102,9 +73,9 @@ def test_only_books_that_trade_the_session_are_asked_for(desk: OwnDesk) -> None:
     place.add_book(demo_book(begin, end, name='"two"'), "two")
     place.add_book(demo_book(begin, end, name='"past"', mode='"backtest"'), "past")
     place.add_book(demo_book("2012-06-04", end, name='"later"'), "later")
-    asked = tick(desk, datetime(2012, 6, 1, 16, 5, tzinfo=EXCHANGE)).run_requests
+    asked = tick(desk, after_close, datetime(2012, 6, 1, 16, 5, tzinfo=EXCHANGE)).run_requests
     assert sorted(request.tags["desk/book"] for request in asked) == ["one", "two"]
-    after = tick(desk, datetime(2012, 7, 2, 16, 5, tzinfo=EXCHANGE))
+    after = tick(desk, after_close, datetime(2012, 7, 2, 16, 5, tzinfo=EXCHANGE))
     assert after.run_requests == []
     assert after.skip_message == "no paper or live book trades this session"
 

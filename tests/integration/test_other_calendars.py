@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -16,36 +15,14 @@ from pipelines.partitions import DAILY_DESK, DESKS, WEEKDAY_DESK
 from pipelines.runs import run_backtest, run_market, run_session
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import book_files
-from tests.integration.conftest import BOOK, OwnDesk, demo_book, resource
+from tests.integration.conftest import BOOK, OwnDesk, demo_book, resource, tick
 
 TICKERS = {schedule.name: schedule for schedule in SCHEDULES}
 
 
-@pytest.fixture(scope="module")
-def instance() -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance on disk: a schedule opens it by its address."""
-    with dg.instance_for_test() as made:
-        yield made
-
-
-@pytest.fixture
-def desk(instance: dg.DagsterInstance, own_desk: OwnDesk) -> OwnDesk:
-    """An empty desk of the test's own."""
-    return own_desk[0], instance
-
-
 def asked(own: OwnDesk, schedule: str, at: datetime) -> list[tuple[str, str]]:
     """Book and session of every run that a schedule asks for at a time."""
-    place, instance = own
-    context = dg.build_schedule_context(
-        instance=instance,
-        scheduled_execution_time=at,
-        resources={"desk": resource(place)},
-        repository_def=defs.get_repository_def(),
-    )
-    with dg.partition_loading_context(dynamic_partitions_store=instance):
-        found = TICKERS[schedule].evaluate_tick(context)
-    requests = found.run_requests or []
+    requests = tick(own, TICKERS[schedule], at).run_requests or []
     assert all(request.partition_key == request.run_key for request in requests)
     return [(request.tags["desk/book"], request.tags["desk/session"]) for request in requests]
 

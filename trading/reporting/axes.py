@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import date
+from itertools import islice, pairwise
 
 LARGEST = 1e100
 """Larger values are not drawn: sums and squares of them overflow, and a plotting library may abort."""
@@ -56,9 +57,10 @@ def date_ticks(sessions: Sequence[date], count: int = 6) -> list[tuple[int, str]
         two to ``count`` of them; evenly spaced days when none does.
     """
     for unit in (_week, _month, _quarter, _half, _year):
-        starts = [
-            place for place in range(1, len(sessions)) if unit(sessions[place]) != unit(sessions[place - 1])
-        ]
+        names = pairwise(map(unit, sessions))
+        begins = (place for place, (before, name) in enumerate(names, 1) if name != before)
+        # One more than there may be tells enough; of years some are left out instead.
+        starts = list(begins if unit is _year else islice(begins, count + 1))
         if unit is _year:
             starts = starts[:: math.ceil(len(starts) / count)] if starts else starts
         if 2 <= len(starts) <= count:

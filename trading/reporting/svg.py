@@ -87,11 +87,12 @@ def exposure_picture(sessions: Sequence[date], exposure: Series, limit: float, t
     percent = [value * 100 if value is not None and drawable(value) else None for value in exposure]
     highest = max(limit * 100, *(value for value in percent if value is not None))
     panel = Panel(16, 160, 0.0, highest * 1.08, len(sessions))
+    bound = [limit * 100] * len(sessions)
     body = [
         *_grid(panel, value_ticks(0.0, panel.highest, 4), " %"),
         _area(panel, percent, 0.0, "equity-area"),
         _line(panel, percent, "equity"),
-        _line(panel, [limit * 100] * len(sessions), "drawdown"),
+        f'<polyline class="drawdown" points="{_points(panel, bound, (0, len(sessions) - 1))}"/>',
         *_dates(sessions, 176, 182),
     ]
     return _alone(title, 204, "".join(body))
@@ -176,6 +177,8 @@ def _dates(sessions: Sequence[date], top: float, row: float) -> list[str]:
 def _runs(line: Series) -> list[list[int]]:
     """Places to draw, cut where values are missing."""
     places = thin(line, POINTS)
+    if places and all(map(drawable, line)):
+        return [places]
     runs: list[list[int]] = [places[:1]] if places else []
     for before, place in pairwise(places):
         if all(drawable(line[between]) for between in range(before + 1, place)):

@@ -94,7 +94,7 @@ def _contents(desk: DeskResource) -> dict[str, Any]:
         "rows": rows,
         "digest": digest,
         "equity": portfolio["equity"][-1],
-        "off_by": float(wrong.abs().max() or 0.0),
+        "off_by": wrong.abs().to_numpy().max(initial=0.0).item(),
     }
 
 

@@ -99,8 +99,16 @@ class Stopwatch:
         """Hear what the client is told, before it makes anything of it."""
         wrapper: Any = ib.wrapper
         order, execution = wrapper.openOrder, wrapper.execDetails
-        wrapper.openOrder = lambda *given: (self.hear_order(), order(*given))[1]
-        wrapper.execDetails = lambda *given: (self.hear_execution(), execution(*given))[1]
+
+        def hear_order(*given: Any) -> None:
+            self.hear_order()
+            order(*given)
+
+        def hear_execution(*given: Any) -> None:
+            self.hear_execution()
+            execution(*given)
+
+        wrapper.openOrder, wrapper.execDetails = hear_order, hear_execution
 
 
 async def raw_orders(port: int, count: int, watch: Stopwatch) -> None:
@@ -109,7 +117,8 @@ async def raw_orders(port: int, count: int, watch: Stopwatch) -> None:
     await ib.connectAsync("127.0.0.1", port, clientId=1, timeout=10)
     watch.listen(ib)
     ib.client.MaxRequests = 0
-    (contract,) = await ib.qualifyContractsAsync(Stock(SYMBOL, "SMART", "USD"))
+    contract = Stock(SYMBOL, "SMART", "USD")
+    await ib.qualifyContractsAsync(contract)
     for _ in range(count):
         watch.start()
         ib.placeOrder(contract, MarketOrder("BUY", 1, tif="DAY", account=ib.managedAccounts()[0]))

@@ -43,13 +43,12 @@ BY = Provenance("benchmark", "benchmark", "0")
 REPEATS = 5
 MINUTES_FROM = date(2019, 1, 2)
 COLD = """
-import sys, time
+import io, sys, time
 import numpy, pyarrow
 import polars as pl
-from datetime import date
 from delta import open_lake, read
 from delta.contracts import Bars
-where = eval(sys.argv[2], {"pl": pl, "date": date})
+where = pl.Expr.deserialize(io.StringIO(sys.argv[2]), format="json")
 lake = open_lake(sys.argv[1])
 start, work = time.perf_counter(), time.process_time()
 rows = read(lake, Bars, where=where).collect()
@@ -99,7 +98,7 @@ def told(what: str, spent: Spent, target: float | None = None) -> None:
     print(f"{what:50} {spent.wall * 1e3:9.1f} ms, processor {spent.processor * 1e3:9.1f} ms{aim}")
 
 
-def cold(lake: Lake, where: str, rows: int) -> Spent:
+def cold(lake: Lake, where: pl.Expr, rows: int) -> Spent:
     """Shortest of several reads, each the first of a new process.
 
     Packages are loaded before the clock starts; the system's file cache is warm.
@@ -107,7 +106,10 @@ def cold(lake: Lake, where: str, rows: int) -> Spent:
     times = []
     for _ in range(3):
         done = subprocess.run(
-            [sys.executable, "-c", COLD, lake.uri, where], capture_output=True, text=True, check=True
+            [sys.executable, "-c", COLD, lake.uri, where.meta.serialize(format="json")],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         wall, processor, found = done.stdout.split()
         if int(found) != rows:
@@ -135,7 +137,7 @@ def daily(folder: Path, size: Size) -> None:
     first, last = made.sessions["session"][0], made.sessions["session"][-1]
     request = Request(made.symbols, first, last)
     now = datetime.combine(last, datetime.min.time(), UTC) + timedelta(days=2)
-    lakes = []
+    lakes: list[Lake] = []
 
     def once() -> None:
         lakes.append(create_lake(str(folder / f"daily_{len(lakes)}")))
@@ -157,19 +159,18 @@ def daily(folder: Path, size: Size) -> None:
         lake,
         folder / "plain.parquet",
         {
-            "one cross-section": f"(pl.col('timeframe') == '1d') & (pl.col('session') == {_text(day)})",
-            "one symbol's history": f"(pl.col('timeframe') == '1d') & (pl.col('symbol') == '{symbol}')",
+            "one cross-section": (pl.col("timeframe") == "1d") & (pl.col("session") == day),
+            "one symbol's history": (pl.col("timeframe") == "1d") & (pl.col("symbol") == symbol),
         },
         dict.fromkeys(("one cross-section", "one symbol's history"), size.target(0.05)),
     )
 
 
-def _reads(lake: Lake, plain: Path, wanted: dict[str, str], targets: dict[str, float | None]) -> None:
+def _reads(lake: Lake, plain: Path, wanted: dict[str, pl.Expr], targets: dict[str, float | None]) -> None:
     """Reads from the table beside those from one plain Parquet file, after their rows were compared."""
     everything = read(lake, Bars).collect()
     told("plain Parquet: write", timed(lambda: everything.write_parquet(plain), 3))
-    for name, text in wanted.items():
-        predicate = eval(text, {"pl": pl, "date": date})
+    for name, predicate in wanted.items():
 
         def from_lake(p: pl.Expr = predicate) -> pl.DataFrame:
             return read(lake, Bars, where=p).collect()
@@ -181,7 +182,7 @@ def _reads(lake: Lake, plain: Path, wanted: dict[str, str], targets: dict[str, f
         if ours.is_empty() or not ours.equals(theirs.select(ours.columns)):
             raise SystemExit(f"{name}: the table and the plain file differ")
         print(f"parity: {name}, {ours.height:,} rows equal to the plain file's")
-        told(f"{name}, first read of a process", cold(lake, text, ours.height), targets[name])
+        told(f"{name}, first read of a process", cold(lake, predicate, ours.height), targets[name])
         told(f"{name}, again in it", timed(from_lake))
         told(f"{name}, plain Parquet", timed(from_plain))
 
@@ -206,25 +207,20 @@ def minutes(folder: Path, size: Size) -> None:
     told(f"ingest of {calendar.height} sessions of minutes, {len(names)} symbols", spent, size.target(30.0))
     day, middle = calendar["session"][calendar.height // 2], names[len(names) // 2]
     first, last = day.replace(day=1), (day.replace(day=1) + timedelta(days=31)).replace(day=1)
-    month = f"pl.col('session').is_between({_text(first)}, {_text(last)}, 'left')"
-    of = "(pl.col('timeframe') == '1m') & "
+    month = pl.col("session").is_between(first, last, "left")
+    of = pl.col("timeframe") == "1m"
     _reads(
         lake,
         folder / "plain_minutes.parquet",
         {
-            "one symbol's month of minutes": of + f"(pl.col('symbol') == '{middle}') & {month}",
-            "one day of all symbols' minutes": of + f"(pl.col('session') == {_text(day)})",
+            "one symbol's month of minutes": of & (pl.col("symbol") == middle) & month,
+            "one day of all symbols' minutes": of & (pl.col("session") == day),
         },
         {
             "one symbol's month of minutes": size.target(0.05),
             "one day of all symbols' minutes": None,
         },
     )
-
-
-def _text(day: date) -> str:
-    """A date as the predicates write it, which go to other processes as text."""
-    return f"date({day.year}, {day.month}, {day.day})"
 
 
 def _minutes(calendar: pl.DataFrame) -> pl.DataFrame:

@@ -130,7 +130,8 @@ def in_memory(given: Task) -> float:
     """The desk from arrays to final equity: research, decisions, fills and all rows, nothing written."""
     book, days = given.book, given.history.sessions
     first, last = days[0].astype(object), days[-1].astype(object)
-    frames = research_frames(book, MarketFrames(given.history, given.actions, given.instruments), first, last)
+    market = MarketFrames(given.history, given.actions, given.instruments, pairs=pl.DataFrame(), calendars={})
+    frames = research_frames(book, market, first, last)
     signals, candidates = frames["signals"], frames["candidates"]
     journal = simulate(
         new_state(book.capital, book.currency),

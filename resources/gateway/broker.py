@@ -52,6 +52,8 @@ class Broker:
         self.account_changed = False
         self._dividends: list[dict[str, Any]] = []
         self.last_session: date | None = None
+        self.seen: dict[str, datetime] = {}
+        self._booked_once: set[str] = set()
         self.held_ids: set[tuple[int, int]] = set()
         self.regular_hours: Callable[[datetime], bool] = lambda _: True
         self.costs = costs_for(settings.costs)
@@ -134,6 +136,13 @@ class Broker:
                 self._dividends.append(record["due"])
             case "dividends_paid":
                 self._dividends = [entry for entry in self._dividends if entry["paid"] > record["session"]]
+            case "once":
+                self._booked_once.add(record["name"])
+            case "seen":
+                times = {name: datetime.fromisoformat(at) for name, at in record["seen"].items()}
+                self.seen.update(times)
+            case "quote_split":
+                self.quotes.split(record["symbol"], record["ratio"])
             case "session":
                 self.last_session = date.fromisoformat(record["session"])
             case "price":
@@ -393,6 +402,19 @@ class Broker:
         """Remember that a session is over: it is not replayed again."""
         self.last_session = session
         self._journal.append("session", {"session": session.isoformat()})
+
+    def book_once(self, name: str) -> bool:
+        """Whether something is new; from now on it is not."""
+        if name in self._booked_once:
+            return False
+        self._booked_once.add(name)
+        self._journal.append("once", {"name": name})
+        return True
+
+    def see(self, times: Mapping[str, datetime]) -> None:
+        """Remember up to when the bars of symbols have been traded through."""
+        self.seen.update(times)
+        self._journal.append("seen", {"seen": {name: at.isoformat() for name, at in times.items()}})
 
     def purge(self) -> None:
         """Midnight: executions and completed orders are no longer told, positions stay."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from resources.gateway.account.happenings import manual_trade, pay, split
@@ -13,7 +13,9 @@ from resources.gateway.instruments.database import Instrument
 _DIVIDENDS = frozenset({"cash_dividend", "special_dividend"})
 
 
-def apply_actions(broker: Broker, actions: Iterable[Mapping[str, Any]], session: date) -> None:
+def apply_actions(
+    broker: Broker, actions: Iterable[Mapping[str, Any]], session: date, opens_at: datetime | None = None
+) -> None:
     """Book the actions of a session before it opens, and pay the dividends that are due.
 
     A dividend belongs to who held before the ex date, of units before a split of the same day.
@@ -22,19 +24,21 @@ def apply_actions(broker: Broker, actions: Iterable[Mapping[str, Any]], session:
     ----------
     actions : iterable of mapping
         Rows of the corporate actions table.
+    opens_at : datetime, optional
+        Open of the session, where it is over already: what was traded since has no dividend of it.
     """
     today = [row for row in actions if row["ex_date"] == session]
     for row in sorted(today, key=lambda row: row["action"] not in _DIVIDENDS):
         instrument = broker.instruments.by_symbol(row["symbol"])
         if instrument is not None:
-            _apply(broker, instrument, row)
+            _apply(broker, instrument, row, opens_at)
     for due in broker.take_dividends(session):
         pay(broker, due["amount"], due["currency"], f"dividend {due['symbol']}")
 
 
-def _apply(broker: Broker, instrument: Instrument, row: Mapping[str, Any]) -> None:
+def _apply(broker: Broker, instrument: Instrument, row: Mapping[str, Any], opens_at: datetime | None) -> None:
     held = broker.account.positions.get(instrument.con_id)
-    quantity = held.quantity if held else 0.0
+    quantity = (held.quantity if held else 0.0) - _traded_since(broker, instrument, opens_at)
     value = row.get("value")
     if row["action"] in _DIVIDENDS and quantity and value:
         amount = round(quantity * value, 2)
@@ -45,7 +49,19 @@ def _apply(broker: Broker, instrument: Instrument, row: Mapping[str, Any]) -> No
     elif row["action"] == "spin_off" and quantity and value:
         _spin_off(broker, quantity * value, str(row.get("new_symbol") or ""))
     elif row["action"] == "delisting":
-        _delist(broker, instrument, quantity, value)
+        _delist(broker, instrument, held.quantity if held else 0.0, value)
+
+
+def _traded_since(broker: Broker, instrument: Instrument, opens_at: datetime | None) -> float:
+    if opens_at is None:
+        return 0.0
+    since = [
+        record
+        for record in broker.executions
+        if record["contract"]["conId"] == instrument.con_id
+        and datetime.fromisoformat(record["at"]) >= opens_at
+    ]
+    return sum((float(one["shares"]) * (1 if one["side"] == "BOT" else -1) for one in since), 0.0)
 
 
 def _spin_off(broker: Broker, quantity: float, symbol: str) -> None:

@@ -133,6 +133,8 @@ def split(broker: Broker, instrument: Instrument, ratio: float) -> None:
             Booking("split", con_id=instrument.con_id, ratio=ratio, currency=instrument.currency)
         )
         broker.emit_position(instrument)
+    broker.quotes.split(instrument.symbol, ratio)
+    broker.note("quote_split", {"symbol": instrument.symbol, "ratio": ratio})
     for ticket in broker.book.active():
         if ticket.symbol == instrument.symbol:
             split_order(ticket.work, ratio)

@@ -83,13 +83,16 @@ def profit_of(broker: Broker, con_id: int) -> Values:
 
 
 def _value_at_opening(broker: Broker, instrument: Instrument, quantity: float, price: float) -> float:
-    """What a position was worth when the day began, and what was paid for it since."""
-    paid = 0.0
+    """What a position was worth when the day began, and what was paid for it since.
+
+    The close of the day before is in units of now, as the quantity is: splits have changed both.
+    """
+    paid, ratio = 0.0, 1.0
     for booking in reversed(broker.bookings[broker.opening_bookings :]):
         if booking.con_id == instrument.con_id and booking.kind == "split":
-            quantity /= booking.ratio
+            ratio *= booking.ratio
         elif booking.con_id == instrument.con_id:
-            quantity -= booking.quantity
+            quantity -= booking.quantity * ratio
             paid += booking.quantity * booking.price * booking.multiplier + booking.commission
     quote = broker.quotes.get(instrument.symbol)
     close = quote.previous_close if quote else price

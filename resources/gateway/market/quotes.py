@@ -99,6 +99,27 @@ class Quotes:
         previous = known.previous_close if known else bar.open
         self._quotes[symbol] = Quote(bar.close, 0.0, at, bar.open, bar.high, bar.low, previous, bar.volume)
 
+    def extend(self, symbol: str, bar: Bar, at: datetime) -> None:
+        """End of a bar that is a part of the day."""
+        known = self._quotes.get(symbol)
+        if known is None:
+            self.finish(symbol, bar, at)
+            return
+        high, low = max(known.high, bar.high), min(known.low, bar.low)
+        self._quotes[symbol] = replace(
+            known, last=bar.close, size=0.0, at=at, high=high, low=low, volume=known.volume + bar.volume
+        )
+
+    def split(self, symbol: str, ratio: float) -> None:
+        """Prices of before a split in units of after it."""
+        known = self._quotes.get(symbol)
+        if known is None:
+            return
+        names = ("last", "open", "high", "low", "previous_close", "bid", "ask")
+        prices = {name: getattr(known, name) for name in names}
+        changed = {name: price / ratio for name, price in prices.items() if price is not None}
+        self._quotes[symbol] = replace(known, volume=known.volume * ratio, **changed)
+
     def end_day(self) -> None:
         """Let every last price be the close that the next day is compared with."""
         for symbol, quote in self._quotes.items():

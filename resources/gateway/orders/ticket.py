@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from resources.gateway.wire.layout.fields import Values
@@ -83,6 +83,10 @@ class Ticket:
     def done(self) -> bool:
         """Whether nothing more can happen to the order."""
         return self.status in DONE
+
+    def born_by(self, time: datetime) -> bool:
+        """Whether the order was there at a time."""
+        return datetime.fromisoformat(self.created) <= time
 
     @property
     def order_type(self) -> str:

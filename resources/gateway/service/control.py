@@ -16,7 +16,7 @@ from resources.gateway.account.happenings import manual_order, manual_trade
 from resources.gateway.account.reporting import begin_day
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.market.clock import SimulatedClock
-from resources.gateway.orders.moving import check_time, end_day, pass_time, quote, replay, replay_close
+from resources.gateway.orders.moving import end_day, pass_time, quote, replay, replay_close
 from resources.gateway.orders.placing import meet_market
 from resources.gateway.orders.ticket import Ticket
 from resources.gateway.service.faults import NOTICES
@@ -291,9 +291,9 @@ def positions(server: Server, arguments: Arguments) -> Answer:
 
 
 def wait(server: Server, arguments: Arguments) -> Answer:
-    """Look at the time once: what waits for it goes on."""
+    """Look at the time and at the lake once: what waits for them goes on."""
     del arguments
-    check_time(server.hub.broker)
+    server.look_at_time()
     return {}
 
 

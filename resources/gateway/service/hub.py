@@ -60,6 +60,8 @@ class Hub:
         self.id_shift: dict[int, int] = {}
         self.handled: dict[str, int] = {}
         self.refused_frames: list[str] = []
+        self.followed: object = None
+        self._marked: dict[str, int] = {}
         self.swallowed: list[tuple[int, str, Values]] = []
         if settings.market == "sessions":
             broker.regular_hours = self._within_session
@@ -234,6 +236,17 @@ class Hub:
             if last is not None:
                 self.broker.quotes.finish(symbol, last.bar, last.closes_at)
 
+    def price_of(self, symbol: str) -> None:
+        """Know the last price of a symbol, once for each state of the lake."""
+        instrument = self.broker.instruments.by_symbol(symbol)
+        if instrument is not None and self._marked.get(symbol) != self.tape.generation:
+            self._marked[symbol] = self.tape.generation
+            for number in (instrument.under_con_id, *(number for number, _ in instrument.legs)):
+                owner = self.broker.instruments.by_id(number)
+                if owner is not None:
+                    self.price_of(owner.symbol)
+            self.price(instrument)
+
     def price(self, instrument: Instrument) -> float | None:
         """Last price: as quoted, else of the last bar; of an option without either the model's."""
         quotes = self.broker.quotes
@@ -241,7 +254,7 @@ class Hub:
             last = self.tape.last_close(instrument.symbol, self.broker.clock.now())
             if last is not None:
                 quotes.finish(instrument.symbol, last.bar, last.closes_at)
-        elif not instrument.legs and self.settings.market == "sessions":
+        elif not instrument.legs and (self.settings.market == "sessions" or self.tape.live):
             return self._newer_close(instrument.symbol) or quotes.price(instrument)
         return quotes.price(instrument)
 
@@ -251,6 +264,8 @@ class Hub:
         last = self.tape.last_close(symbol, self.broker.clock.now())
         if quote is None or last is None or last.closes_at <= quote.at:
             return None
+        if last.session > quote.at.date():
+            self.broker.quotes.open(symbol, last.bar, quote.at)
         self.broker.quotes.finish(symbol, last.bar, last.closes_at)
         return last.bar.close
 

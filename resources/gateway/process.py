@@ -22,6 +22,8 @@ _ADDRESS = "gateway.json"
 _SETTINGS = "settings.json"
 _LOG = "gateway.log"
 _JOURNAL = "journal.jsonl"
+_leashes: dict[Path, int] = {}
+"""Open ends of the pipes whose closing, by the system at the latest, ends a gateway."""
 
 
 class GatewayError(RuntimeError):
@@ -102,6 +104,7 @@ def start(
     port: int | None = None,
     control_port: int | None = None,
     timeout: float = 30.0,
+    leashed: bool = False,
 ) -> Address:
     """Start a gateway and return once it listens.
 
@@ -113,6 +116,8 @@ def start(
         Configuration; what the folder was last started with by default.
     port, control_port : int, optional
         Ports to listen on, 0 for free ones; by default the last ones, or free ones.
+    leashed : bool
+        Let it end with this process, however that ends.
 
     Raises
     ------
@@ -130,24 +135,31 @@ def start(
         control_port if control_port is not None else (last.control_port if last else 0),
     )
     reading, writing = os.pipe()
+    leash, held = os.pipe() if leashed else (-1, -1)
     with (state / _LOG).open("ab") as log:
-        command = [sys.executable, "-m", "resources.gateway", str(state), *map(str, ports), str(writing)]
+        given = (str(number) for number in (*ports, writing, leash))
+        command = [sys.executable, "-m", "resources.gateway", str(state), *given]
         process = subprocess.Popen(  # noqa: S603 - our own module
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=[writing],
+            pass_fds=[writing, leash] if leashed else [writing],
             start_new_session=True,
             cwd=_project(),
         )
     os.close(writing)
+    if leashed:
+        os.close(leash)
+        _let_go(state)
+        _leashes[state] = held
     with os.fdopen(reading, "rb") as pipe:
         ready, _, _ = select.select([pipe], [], [], timeout)
         text = pipe.readline() if ready else b""
     if not text:
         process.kill()
         process.wait()
+        _let_go(state)
         raise GatewayError(f"the gateway did not start: {_last_line(state / _LOG)}; see {state / _LOG}")
     return Address(**json.loads(text))
 
@@ -173,6 +185,7 @@ def stop(state: Path, timeout: float = 30.0) -> bool:
     with control:
         control.ask("stop")
         control.wait_for_end()
+    _let_go(state)
     return True
 
 
@@ -232,6 +245,12 @@ def settings_of(state: Path) -> Settings:
     content["costs"] = CostsConfig.model_validate(content["costs"])
     content["start"] = datetime.fromisoformat(content["start"]) if content["start"] else None
     return Settings(**content)
+
+
+def _let_go(state: Path) -> None:
+    held = _leashes.pop(state, None)
+    if held is not None:
+        os.close(held)
 
 
 def _connect(state: Path, timeout: float) -> Control | None:

@@ -7,7 +7,14 @@ from datetime import date, datetime
 from typing import Any
 
 from resources.gateway.account import executions as fills
-from resources.gateway.account.positions import Account, Booking, booking_from, replay
+from resources.gateway.account.positions import (
+    ACCOUNT,
+    Account,
+    Booking,
+    account_names,
+    booking_from,
+    replay,
+)
 from resources.gateway.events import Event, error
 from resources.gateway.instruments.database import Instrument, Instruments
 from resources.gateway.journal import Journal
@@ -45,7 +52,8 @@ class Broker:
         self.clock = clock
         self.quotes = Quotes(instruments, clock)
         self.book = Book()
-        self.account = Account()
+        self.names = account_names(len(settings.account.split(",")))
+        self.accounts = {name: Account() for name in self.names}
         self.bookings: list[Booking] = []
         self.executions: list[Values] = []
         self.outbox: list[Event] = []
@@ -61,9 +69,24 @@ class Broker:
         self._journal = journal
         self._saved: dict[int, tuple[object, ...]] = {}
         self._execution_count = 0
-        self.opening_equity = 0.0
+        self.openings: dict[str, float] = {}
         self.opening_bookings = 0
         self._restore()
+
+    @property
+    def account(self) -> Account:
+        """The first account, which is the only one unless the settings name several."""
+        return self.accounts[ACCOUNT]
+
+    @property
+    def opening_equity(self) -> float:
+        """Equity of the first account when the day began."""
+        return self.openings.get(ACCOUNT, 0.0)
+
+    def holders(self, con_id: int) -> dict[str, float]:
+        """Units of a contract by account, of those that hold any."""
+        held = {name: account.held().get(con_id) for name, account in self.accounts.items()}
+        return {name: position.quantity for name, position in held.items() if position is not None}
 
     # ------------------------------------------------------------------------------------------- durable
 
@@ -87,15 +110,16 @@ class Broker:
         self.bookings.append(booking)
         self.account_changed = True
         self._journal.append("booking", {"booking": booking._asdict()})
-        return self.account.book(booking)
+        return self.accounts[booking.account].book(booking)
 
     def _restore(self) -> None:
         for record in self._journal.records:
             self._restore_record(record)
-        if not self.bookings:
+        begun = {booking.account for booking in self.bookings}
+        for name in [one for one in self.names if one not in begun]:
             deposit = Booking("cash", amount=self.settings.capital, currency=self.settings.currency)
-            self.book_movement(deposit._replace(reference="deposit"))
-            self.begin_day(self.settings.capital)
+            self.book_movement(deposit._replace(reference="deposit", account=name))
+            self.begin_day(self.settings.capital, name)
             self._journal.commit()
         for ticket in [entry for entry in self.book.active() if "transmit" in entry.waits]:
             self.book.drop(ticket)
@@ -112,7 +136,7 @@ class Broker:
             case "booking":
                 booking = booking_from({**record["booking"]})
                 self.bookings.append(booking)
-                self.account.book(booking)
+                self.accounts.setdefault(booking.account, Account()).book(booking)
             case "order_id":
                 self.book.use_order_id(record["client_id"], record["order_id"])
             case "correction":
@@ -129,7 +153,8 @@ class Broker:
             case "instrument_row":
                 self.instruments.add(record["row"])
             case "opening":
-                self.opening_equity, self.opening_bookings = record["equity"], record["bookings"]
+                self.openings[record.get("account", ACCOUNT)] = record["equity"]
+                self.opening_bookings = record["bookings"]
             case "day_end":
                 self.quotes.end_day()
             case "dividend":
@@ -253,7 +278,7 @@ class Broker:
         if record["commission"] is not None:
             self.emit("commissionReport", fills.commission_message(record), record["clientId"])
         if instrument is not None:
-            self.emit_position(instrument)
+            self.emit_position(instrument, fills.account_of(record))
 
     def replace_execution(self, old: Values, new: Values) -> None:
         """Keep a corrected execution instead of an old one and work the account out again."""
@@ -263,7 +288,7 @@ class Broker:
         self.emit("execDetails", fills.message(new, -1, self.settings.execution_time), new["clientId"])
         instrument = self.instruments.by_id(new["contract"]["conId"])
         if instrument is not None:
-            self.emit_position(instrument)
+            self.emit_position(instrument, fills.account_of(new))
 
     def _replace(self, replaced: str, record: Values) -> None:
         instrument = self.instruments.by_id(record["contract"]["conId"])
@@ -271,13 +296,15 @@ class Broker:
         self.executions = [entry for entry in self.executions if entry["execId"] != replaced] + [record]
         booking = fills.booking(record, multiplier)
         self.bookings = [booking if entry.reference == replaced else entry for entry in self.bookings]
-        self.account = replay(self.bookings)
+        self.accounts = {
+            name: replay(entry for entry in self.bookings if entry.account == name) for name in self.accounts
+        }
 
-    def emit_position(self, instrument: Instrument) -> None:
-        """Tell everybody who listens what is held of an instrument now."""
-        held = self.account.positions.get(instrument.con_id)
+    def emit_position(self, instrument: Instrument, account: str) -> None:
+        """Tell everybody who listens what an account holds of an instrument now."""
+        held = self.accounts[account].positions.get(instrument.con_id)
         if held is not None:
-            values = {"position": held.quantity, "averageCost": held.average_cost}
+            values = {"account": account, "position": held.quantity, "averageCost": held.average_cost}
             self.emit("position", {**instrument.contract(), **values})
 
     def next_execution(self) -> int:
@@ -374,9 +401,10 @@ class Broker:
 
     # --------------------------------------------------------------------------------------------- day end
 
-    def owe_dividend(self, symbol: str, amount: float, currency: str, paid: date) -> None:
+    def owe_dividend(self, symbol: str, amount: float, currency: str, paid: date, account: str) -> None:
         """Remember a dividend until its pay date."""
         due = {"symbol": symbol, "amount": amount, "currency": currency, "paid": paid.isoformat()}
+        due["account"] = account
         self._dividends.append(due)
         self._journal.append("dividend", {"due": due})
 
@@ -388,10 +416,11 @@ class Broker:
             self._journal.append("dividends_paid", {"session": session.isoformat()})
         return due
 
-    def begin_day(self, equity: float) -> None:
-        """Count the day's profit and loss from an equity on."""
-        self.opening_equity, self.opening_bookings = equity, len(self.bookings)
-        self._journal.append("opening", {"equity": equity, "bookings": self.opening_bookings})
+    def begin_day(self, equity: float, account: str) -> None:
+        """Count an account's profit and loss of the day from an equity on."""
+        self.openings[account], self.opening_bookings = equity, len(self.bookings)
+        opening = {"equity": equity, "bookings": self.opening_bookings, "account": account}
+        self._journal.append("opening", opening)
 
     def end_day(self) -> None:
         """End of a day of a continuous market: last prices become closes."""

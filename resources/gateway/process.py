@@ -105,6 +105,7 @@ def start(
     control_port: int | None = None,
     timeout: float = 30.0,
     leashed: bool = False,
+    accounts: int = 1,
 ) -> Address:
     """Start a gateway and return once it listens.
 
@@ -118,6 +119,8 @@ def start(
         Ports to listen on, 0 for free ones; by default the last ones, or free ones.
     leashed : bool
         Let it end with this process, however that ends.
+    accounts : int
+        At least so many accounts, where settings are given.
 
     Raises
     ------
@@ -128,7 +131,7 @@ def start(
         raise GatewayError(f"a gateway is running on {state} already; stop it first")
     state.mkdir(parents=True, exist_ok=True)
     if settings is not None:
-        configure(state, settings)
+        configure(state, settings, accounts)
     last = address(state)
     ports = (
         port if port is not None else (last.port if last else 0),
@@ -164,16 +167,18 @@ def start(
     return Address(**json.loads(text))
 
 
-def configure(state: Path, settings: Settings) -> None:
+def configure(state: Path, settings: Settings, accounts: int = 1) -> None:
     """Write down what the gateway of a state folder is started with.
 
-    A folder keeps the name of its account. A new one gets a name that no other has: a desk that met two
-    accounts of one name would take the executions of the one for those of the other.
+    A folder keeps the names of its accounts; more of them may be added. A new one gets a name that no other
+    has: a desk that met two accounts of one name would take the executions of the one for those of the other.
     """
     state.mkdir(parents=True, exist_ok=True)
     new = not (state / _JOURNAL).exists() and not (state / _SETTINGS).exists()
     known = f"SIM{secrets.token_hex(4).upper()}" if new else settings_of(state).account
-    account = settings.account or known
+    names = (settings.account or known).split(",")
+    names += [f"{names[0]}{number}" for number in range(len(names) + 1, accounts + 1)]
+    account = ",".join(names) if any(names) else ""
     _write(state / _SETTINGS, settings_to_json(replace(settings, account=account)))
 
 

@@ -135,7 +135,8 @@ class Quotes:
         if terms is None or spot is None:
             return None
         years = years_to(terms.expiry, self._clock.now().date())
-        return round(option_greeks(terms.right, spot, terms.strike, years, VOLATILITY).price, 2)
+        worth = spot * option.deliverable
+        return round(option_greeks(terms.right, worth, terms.strike, years, VOLATILITY).price, 2)
 
     def _combined(self, instrument: Instrument) -> float | None:
         total = 0.0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.orders.translate import TIMES_IN_FORCE, TYPES
 from resources.gateway.wire.layout.fields import Values
@@ -49,12 +48,15 @@ def check_tick(values: Values, instrument: Instrument) -> Refusal | None:
     return None
 
 
-def _account(values: Values, _: Instrument) -> Refusal | None:
-    if values.get("account") not in {"", None, ACCOUNT}:
-        return Refusal(
-            321, f"Error validating request.-'bH' : cause - Invalid account code '{values['account']}'."
-        )
-    return None
+def check_account(values: Values, names: Sequence[str]) -> Refusal | None:
+    """Refusal of an order for no account of the login, or for none at all where there are several."""
+    if values.get("account") in names or (not values.get("account") and len(names) == 1):
+        return None
+    if not values.get("account"):
+        return Refusal(435, "You must specify an account.")
+    return Refusal(
+        321, f"Error validating request.-'bH' : cause - Invalid account code '{values['account']}'."
+    )
 
 
 def _side(values: Values, _: Instrument) -> Refusal | None:
@@ -153,7 +155,6 @@ _ADJUSTED = {
 }
 
 _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
-    _account,
     _side,
     _quantity,
     _type,

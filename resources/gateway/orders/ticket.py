@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.wire.layout.fields import Values
 from trading.orders import Order
 
@@ -92,6 +93,11 @@ class Ticket:
     def order_type(self) -> str:
         """Order type in the spelling of the protocol."""
         return str(self.order.get("orderType") or "")
+
+    @property
+    def account(self) -> str:
+        """Account that it trades for."""
+        return str(self.order.get("account") or ACCOUNT)
 
     @property
     def reference(self) -> str:

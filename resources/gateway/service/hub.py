@@ -51,7 +51,7 @@ class Hub:
         instrument_rows: Callable[[], Iterable[Mapping[str, Any]]] = list,
     ) -> None:
         self.settings = settings
-        self.naming = Naming(settings.account or ACCOUNT)
+        self.naming = Naming(tuple((settings.account or ACCOUNT).split(",")))
         self.broker = broker
         self.tape = tape
         self._instrument_rows = instrument_rows
@@ -129,10 +129,7 @@ class Hub:
         for event in self.broker.commit():
             for session in self.sessions:
                 if session.started and _listens(session, event):
-                    values = (
-                        {**event.values, "account": ACCOUNT} if event.name == "position" else event.values
-                    )
-                    session.send(event.name, values)
+                    session.send(event.name, event.values)
         if self.broker.account_changed:
             self.broker.account_changed = False
             self._push_account()
@@ -170,7 +167,7 @@ class Hub:
 
     def welcome(self, session: Session) -> None:
         """Tell a client that has said who it is the account, its next order id and the state of the farms."""
-        session.send("managedAccounts", accounts=ACCOUNT)
+        session.send("managedAccounts", accounts=",".join(self.broker.names))
         session.send("nextValidId", orderId=self.next_order_id(session.client_id))
         if self.settings.notices:
             for code, text in FARMS:
@@ -214,7 +211,7 @@ class Hub:
     def concerned(self) -> list[str]:
         """Symbols that orders, positions or subscriptions need prices of."""
         broker = self.broker
-        numbers = set(broker.account.held())
+        numbers = {number for account in broker.accounts.values() for number in account.held()}
         for ticket in broker.book.active():
             instrument = broker.instrument_of(ticket)
             numbers |= {instrument.con_id, *(number for number, _ in instrument.legs)}

@@ -194,6 +194,7 @@ def _send_greeks(
     spot = hub.broker.quotes.price(owner) if owner else None
     if terms is None or spot is None:
         return
+    spot *= instrument.deliverable
     years = years_to(terms.expiry, hub.broker.clock.now().date())
     delayed = 70 if session.market_data_type in {3, 4} else 0
     for kind, price in ((10, prices[0]), (11, prices[1]), (12, prices[2]), (_MODEL, prices[2])):

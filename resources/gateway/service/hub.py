@@ -136,13 +136,14 @@ class Hub:
 
     def price_changed(self, symbol: str) -> None:
         """Tell those who listen to a symbol, or to what is priced by it, the new price."""
-        from resources.gateway.service.handlers.history import push_bars  # noqa: PLC0415 - handlers need this module
+        from resources.gateway.service.handlers.history import push_bars, push_scans  # noqa: PLC0415 - handlers need this module
         from resources.gateway.service.handlers.market_data import push_quotes  # noqa: PLC0415
 
         for session in self.sessions:
             for name in self._priced_by(symbol, session):
                 push_quotes(self, session, name)
             push_bars(self, session, symbol)
+            push_scans(self, session)
 
     def _priced_by(self, symbol: str, session: Session) -> list[str]:
         """Symbols that a client listens to and whose price follows that of a symbol."""

@@ -126,6 +126,7 @@ def correct(
         "execId": f"{wanted}.{revision:02d}",
         "shares": last["shares"] if shares is None else shares,
         "price": last["price"] if price is None else price,
+        "visible": True,  # it is news of today, of whatever day the execution was
     }
     broker.replace_execution(last, record)
     return record

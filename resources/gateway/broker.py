@@ -23,6 +23,7 @@ from resources.gateway.market.quotes import Quotes
 from resources.gateway.orders.book import Book
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.orders.matching import SessionWork, costs_for, flat_bar
+from resources.gateway.orders.scaling import next_level
 from resources.gateway.orders.ticket import (
     Ticket,
     from_record,
@@ -220,7 +221,11 @@ class Broker:
     def meet(self, tickets: list[Ticket], symbol: str, price: float, size: float = float("inf")) -> None:
         """Let tickets of a symbol meet a single price, of which so many units are to be had."""
         bar = flat_bar(price, size)
+        levels = {ticket.perm_id: ticket.scheduled for ticket in tickets}
         self.work(lambda session: session.trade(tickets, symbol, bar), quotes=True)
+        risen = [t for t in tickets if not t.done and t.scheduled != levels[t.perm_id]]
+        if risen and size == float("inf"):  # the next level of a scale order meets the price, too
+            self.meet(risen, symbol, price)
 
     def settle(self, session: SessionWork, active: Iterable[Ticket], times: Mapping[str, datetime]) -> None:
         """Book executions and events of the market, and tell them.
@@ -354,6 +359,7 @@ class Broker:
         """Tell what a step of the market changed of an order that goes on."""
         if ticket.done:
             return
+        next_level(ticket)
         if ticket.work.quantity + ticket.work.held <= 0.0:
             self._cancelled(ticket, "its group left nothing of it")
             return

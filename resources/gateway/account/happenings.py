@@ -25,6 +25,7 @@ _PRICES = (
     "triggerPrice",
     "adjustedStopPrice",
     "adjustedStopLimitPrice",
+    "scalePriceIncrement",
 )
 HAND = -1
 """Client id of orders that were entered by hand."""
@@ -215,6 +216,9 @@ def _split_terms(ticket: Ticket, ratio: float) -> None:
     ticket.order["totalQuantity"] = ticket.total * ratio
     ticket.best = ticket.best / ratio if ticket.best is not None else None
     amounts = _PRICES if ticket.order.get("adjustableTrailingUnit") else (*_PRICES, "adjustedTrailingAmount")
+    for name in ("scaleInitLevelSize", "scaleSubsLevelSize"):
+        if ticket.order.get(name):
+            ticket.order[name] = max(round(ticket.order[name] * ratio), 1)
     for name in amounts:
         if ticket.order.get(name):
             ticket.order[name] = ticket.order[name] / ratio

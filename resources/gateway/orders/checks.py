@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from resources.gateway.instruments.database import Instrument
+from resources.gateway.orders.scaling import NOT_SIMULATED, is_scaled
 from resources.gateway.orders.translate import TIMES_IN_FORCE, TYPES
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.times import TimeSpellingError, read_time
@@ -154,6 +155,22 @@ _ADJUSTED = {
     "TRAIL LIMIT": ("adjustedStopPrice", "adjustedTrailingAmount", "lmtPriceOffset"),
 }
 
+
+def _scale(values: Values, _: Instrument) -> Refusal | None:
+    if not is_scaled(values):
+        return None
+    left_out = [name for name in NOT_SIMULATED if values.get(name)]
+    if left_out:
+        text = f"The simulated gateway does not simulate {', '.join(left_out)}."
+    elif values["orderType"] != "LMT" or values.get("parentId"):
+        text = "A scale order is a LMT order without a parent."
+    elif not (values.get("scaleInitLevelSize") or 0) > 0:
+        text = "A scale order needs the size of its first level."
+    else:
+        return None
+    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+
+
 _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
     _side,
     _quantity,
@@ -163,6 +180,7 @@ _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
     _algorithm,
     _conditions,
     _adjustment,
+    _scale,
     check_tick,
 )
 

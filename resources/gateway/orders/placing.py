@@ -15,6 +15,7 @@ from resources.gateway.orders.checks import (
     check_account,
     check_order,
 )
+from resources.gateway.orders.scaling import begin
 from resources.gateway.orders.ticket import Ticket, open_order
 from resources.gateway.orders.translate import apply_terms, market_order
 from resources.gateway.orders.waiting import adjust, first_waits, trail, wake
@@ -65,6 +66,7 @@ def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
     work.quantity, work.held, work.original = rest - held, held, float(values["totalQuantity"])
     ticket.waits = [] if not was_waiting else ["transmit"]
     ticket.waits += first_waits(broker, ticket)
+    begin(ticket)
     _transmit(broker, ticket, values, changed=True)
     return ticket
 
@@ -188,6 +190,7 @@ def make_ticket(
     )
     _join_family(broker, ticket, values)
     ticket.waits = first_waits(broker, ticket)
+    begin(ticket)
     broker.book.put(ticket)
     return ticket
 

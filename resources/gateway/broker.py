@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 from resources.gateway.account import executions as fills
+from resources.gateway.account.allocation import divided
+from resources.gateway.account.margins import allocation_weights
 from resources.gateway.account.positions import (
     ACCOUNT,
     Account,
@@ -268,8 +270,21 @@ class Broker:
             cost = self.costs[leg.asset_class].commission.cost(quantity, record["price"], leg.multiplier)
             record["commission"] = cost
             records.append(record)
+        if ticket.order.get("faGroup"):
+            records = self._allocated(ticket, number, instrument, records[0])
         for record in records:
             self.book_execution(record)
+
+    def _allocated(self, ticket: Ticket, number: int, instrument: Instrument, whole: Values) -> list[Values]:
+        """Parts of an execution by account; each costs what an order of its own would."""
+        parts = []
+        weights = allocation_weights(self, str(ticket.order.get("faMethod")))
+        for part, (name, units) in enumerate(divided(weights, whole["shares"]), start=1):
+            record = {**whole, "execId": fills.execution_id(number, part), "account": name, "shares": units}
+            commission = self.costs[instrument.asset_class].commission
+            record["commission"] = commission.cost(units, whole["price"], instrument.multiplier)
+            parts.append(record)
+        return parts
 
     def book_execution(self, record: Values) -> None:
         """Keep an execution, move the account by it and tell it."""

@@ -197,3 +197,52 @@ def test_a_desk_sees_and_trades_the_account_that_it_names(floor: Floor, client: 
     assert [order.order_ref for order in view.open] == []
     assert {one.quantity for one in view.executions if one.symbol == floor.symbol} == {7}
     client.cancel(theirs)
+
+
+ALLOCATED: dict[str, tuple[str, float, tuple[float, float, float]]] = {
+    # method, units; what each account gets: the third one has half of the money of the others
+    "equal parts": ("EqualQuantity", 30.0, (10, 10, 10)),
+    "a rest goes to the first": ("EqualQuantity", 31.0, (11, 10, 10)),
+    "by net liquidation": ("NetLiq", 50.0, (20, 20, 10)),
+    "by available equity": ("AvailableEquity", 5.0, (2, 2, 1)),
+    "fewer units than accounts": ("EqualQuantity", 2.0, (1, 1, 0)),
+}
+
+
+@pytest.mark.parametrize("name", ALLOCATED)
+def test_an_advisor_s_order_is_divided_among_the_accounts(play: Any, name: str) -> None:
+    method, units, expected = ALLOCATED[name]
+
+    async def scenario(desk: Any) -> None:
+        await desk.market(AAPL=100.0)
+        await desk.do("pay", amount=-50_000, account=THIRD)
+        client = await desk.connect(1)
+        groups = await asyncio.wait_for(client.requestFAAsync(1), 5)
+        assert [f"<String>{account}</String>" in groups for account in NAMES] == [True] * 3
+        order = MarketOrder("BUY", units, tif="DAY", faGroup="All", faMethod=method)
+        trade = client.placeOrder(Stock("AAPL", "SMART", "USD"), order)
+        await desk.settle(client)
+        assert (trade.orderStatus.status, trade.filled()) == ("Filled", units)
+        held = {row.account: row.position for row in client.positions()}
+        assert tuple(held.get(account, 0) for account in NAMES) == expected
+        paid = {fill.execution.acctNumber: fill.execution.shares for fill in trade.fills}
+        assert paid == held, "each account has an execution of its own"
+        assert len({fill.execution.execId for fill in trade.fills}) == len(held)
+
+    play(scenario, account=",".join(NAMES), capital=100_000.0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"faGroup": "Mine", "faMethod": "NetLiq"},
+        {"faGroup": "All", "faMethod": "PctChange", "faPercentage": "50"},
+        {"faGroup": "All", "faMethod": ""},
+        {"faGroup": "All", "faMethod": "NetLiq", "account": FIRST},
+    ],
+)
+def test_an_allocation_that_is_not_simulated_is_refused(
+    floor: Floor, client: Wire, fields: dict[str, str]
+) -> None:
+    number = client.place(floor.symbol, **{"account": "", **fields})
+    assert (client.codes(number), floor.orders()) == ([321], [])

@@ -558,9 +558,10 @@ def below(floor: Floor, client: Any, price: float) -> dict[str, Any]:
         {"scaleRandomPercent": True},
         {"scaleInitLevelSize": None},
         {"orderType": "MKT"},
+        {"hedgeType": "P", "hedgeParam": "1"},
     ],
 )
-def test_a_scale_order_that_would_be_traded_otherwise_is_refused(
+def test_a_scale_or_hedging_order_that_would_be_traded_otherwise_is_refused(
     floor: Floor, fields: dict[str, Any]
 ) -> None:
     client = floor.client()

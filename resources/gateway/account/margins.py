@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from resources.gateway.account.positions import ACCOUNT, Valuation, margin
-from resources.gateway.broker import Broker
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.wire.layout.fields import Values
+
+if TYPE_CHECKING:
+    from resources.gateway.broker import Broker
 
 
 def value_account(
@@ -91,6 +94,11 @@ def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refu
     """Refusal of an order that the equity of the account does not cover."""
     if not broker.settings.check_margin or values.get("whatIf") or values.get("parentId"):
         return None
+    if values.get("faGroup"):
+        shares = len(broker.names)
+        parts = [{**values, "account": name, "totalQuantity": values["totalQuantity"] / shares, "faGroup": ""}
+                 for name in broker.names]  # fmt: skip
+        return next((one for part in parts if (one := check_margin(broker, instrument, part))), None)
     name = values.get("account") or ACCOUNT
     before = value_account(broker, name=name)
     after = value_account(broker, _changes(instrument, values), name)
@@ -143,3 +151,16 @@ def _changes(instrument: Instrument, values: Values) -> dict[int, float]:
     if instrument.legs:
         return {number: ratio * quantity for number, ratio in instrument.legs}
     return {instrument.con_id: quantity}
+
+
+def allocation_weights(broker: Broker, method: str) -> dict[str, float]:
+    """What each account counts for where an advisor's order is divided by a method."""
+    weights = {}
+    for name in broker.names:
+        worth = value_account(broker, name=name)
+        amounts = {
+            "NetLiq": worth.net_liquidation,
+            "AvailableEquity": worth.equity_with_loan - worth.initial_margin,
+        }
+        weights[name] = max(amounts.get(method, 1.0), 1e-9)
+    return weights

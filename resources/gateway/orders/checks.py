@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from resources.gateway.account.allocation import problem
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.orders.scaling import NOT_SIMULATED, is_scaled
 from resources.gateway.orders.translate import TIMES_IN_FORCE, TYPES
@@ -51,6 +52,9 @@ def check_tick(values: Values, instrument: Instrument) -> Refusal | None:
 
 def check_account(values: Values, names: Sequence[str]) -> Refusal | None:
     """Refusal of an order for no account of the login, or for none at all where there are several."""
+    if values.get("faGroup"):
+        text = problem(values, names)
+        return Refusal(321, f"Error validating request.-'bH' : cause - {text}") if text else None
     if values.get("account") in names or (not values.get("account") and len(names) == 1):
         return None
     if not values.get("account"):
@@ -171,8 +175,16 @@ def _scale(values: Values, _: Instrument) -> Refusal | None:
     return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
 
 
+def _hedge(values: Values, _: Instrument) -> Refusal | None:
+    if values.get("hedgeType"):
+        text = f"The simulated gateway does not simulate hedging orders (type {values['hedgeType']})."
+        return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+    return None
+
+
 _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
     _side,
+    _hedge,
     _quantity,
     _type,
     _prices,

@@ -180,7 +180,8 @@ def make_ticket(
     if values.get("exchange"):
         contract["exchange"] = values["exchange"]
     order = {"account": ACCOUNT, **_terms(values)}
-    order["account"] = order["account"] or ACCOUNT
+    if not order.get("faGroup"):
+        order["account"] = order["account"] or ACCOUNT
     order["tif"] = order.get("tif") or "DAY"
     for name in ("comboLegs", "deltaNeutral"):
         if values.get(name):

@@ -106,7 +106,8 @@ def begin(lake: Lake, book: BookConfig, state: Path) -> Address:
     if not found.left:
         raise RefusedError(f"book {book.name}: no bars from {book.start} on; run: desk data ingest")
     read_market(pin(lake, MARKET_READS), chosen, found.left[0])
-    return process.start(state, gateway_settings(chosen, lake, found.left[0]), port=0, control_port=0)
+    settings = gateway_settings(chosen, lake, found.left[0])
+    return process.start(state, settings, port=0, control_port=0, leashed=True)
 
 
 def run(
@@ -157,7 +158,7 @@ def gateway(state: Path) -> Iterator[tuple[Address, Control]]:
     running = process.status(state) is not None
     where = process.address(state) if running else None
     if where is None:
-        where = process.start(state, port=0, control_port=0)
+        where = process.start(state, port=0, control_port=0, leashed=True)
     try:
         with process.control(state) as control:
             yield where, control

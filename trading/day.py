@@ -11,7 +11,7 @@ from trading.decision.desk import Day, Decisions, Desk, Regime, account_of
 from trading.decision.entries import candidate_lists, consider
 from trading.decision.exits import leave
 from trading.decision.fitting import fit, resize
-from trading.decision.protection import protect
+from trading.decision.protection import protect, restore
 from trading.decision.weights import rebalance
 from trading.rules import Policy
 from trading.signals import Signal
@@ -52,6 +52,7 @@ def decide(state: BookState, day: Day, policy: Policy) -> Decisions:
             closing[signal.strategy, signal.symbol] = signal.reason
     fit(desk)
     protect(desk)
+    restore(desk)
     resize(desk)
     leave(desk, closing)
     for strategy, targets in weights.items():

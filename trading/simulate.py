@@ -188,7 +188,8 @@ class _Walk:
         for order in self.state.working:
             if order.symbol == symbol:
                 split_order(order, ratio, whole_units=whole)
-        for (_, owned), plan in self.state.plans.items():
+        closed = ((key, plan) for key, (_, plan) in self.state.closed.items())
+        for (_, owned), plan in (*self.state.plans.items(), *closed):
             if owned == symbol:
                 plan.reference /= ratio
                 plan.stop = plan.stop / ratio if plan.stop is not None else None
@@ -215,6 +216,7 @@ class _Walk:
             instrument = self.prices.instruments.get(amendment.execution.symbol)
             amended = amend(state.ledger, amendment, instrument.multiplier if instrument else 1.0)
             self._record_fills(amended, times)
+            state.hold_again((amendment.execution.strategy, amendment.execution.symbol))
         for execution in result.executions:
             instrument = self.prices.instruments.get(execution.symbol)
             opening = execution.phase != "close"
@@ -232,9 +234,7 @@ class _Walk:
                 event.reason,
             )
         if result.events or result.executions or result.amendments:
-            entering = {(o.strategy, o.symbol) for o in state.working if o.purpose == "entry"}
-            for key in [k for k in state.plans if k not in state.ledger.positions and k not in entering]:
-                del state.plans[key]
+            state.forget_plans()
 
     def _record_fills(self, booked: Sequence[tuple[Execution, Booking]], times: SessionTimes) -> None:
         """Record what nobody ordered: cash for fractions, delistings, amendments of executions."""

@@ -51,6 +51,10 @@ class Plan:
     trailing: bool = False
 
 
+REMEMBERED = 10
+"""Sessions for which the plan of a closed position is kept, in case that its exit is taken back."""
+
+
 @dataclass(slots=True)
 class BookState:
     """A book between two sessions.
@@ -67,6 +71,8 @@ class BookState:
         Round trips won (positive) or lost (negative) in a row.
     sequences : dict
         Working order to the number of its last event.
+    closed : dict
+        Strategy and symbol to the plan of a position that was closed lately, and the number of the session.
     """
 
     ledger: Ledger
@@ -75,6 +81,24 @@ class BookState:
     plans: dict[Key, Plan] = field(default_factory=dict)
     streak: int = 0
     sequences: dict[str, int] = field(default_factory=dict)
+    closed: dict[Key, tuple[int, Plan]] = field(default_factory=dict)
+
+    def forget_plans(self) -> None:
+        """Put the plans of what is held no more aside, for as long as an exit may be taken back."""
+        entering = {(order.strategy, order.symbol) for order in self.working if order.purpose == "entry"}
+        today = self.ledger.session_number
+        for key in [k for k in self.plans if k not in self.ledger.positions and k not in entering]:
+            self.closed[key] = (today, self.plans.pop(key))
+        old = [key for key, (session, _) in self.closed.items() if today - session > REMEMBERED]
+        for key in [*old, *(key for key in self.closed if key in self.plans)]:
+            self.closed.pop(key, None)
+
+    def hold_again(self, key: Key) -> None:
+        """Take the plan of a closed position up again, for its exit was taken back; its orders are gone."""
+        if key in self.ledger.positions and key not in self.plans and key in self.closed:
+            _, plan = self.closed.pop(key)
+            plan.stop_ref = plan.target_ref = plan.oca_group = None
+            self.plans[key] = plan
 
 
 _PLAN = tuple(Plan.__slots__)
@@ -96,6 +120,7 @@ def to_json(state: BookState) -> str:
         "plans": [[*key, *_plan_values(plan)] for key, plan in state.plans.items()],
         "streak": state.streak,
         "sequences": state.sequences,
+        "closed": [[*key, number, *_plan_values(plan)] for key, (number, plan) in state.closed.items()],
     }
     # Written at every session of a backtest: the encoder of the standard library takes three times as long.
     return encoded(content, inf_nan_mode="constants").decode()
@@ -111,6 +136,10 @@ def from_json(text: str) -> BookState:
         plans={(strategy, symbol): Plan(*plan) for strategy, symbol, *plan in content["plans"]},
         streak=content["streak"],
         sequences=content["sequences"],
+        closed={
+            (strategy, symbol): (number, Plan(*plan))
+            for strategy, symbol, number, *plan in content.get("closed", ())
+        },
     )
 
 

@@ -124,7 +124,7 @@ def validate(
     with tempfile.TemporaryDirectory(prefix="desk-validate-") as folder:
         gateway = Path(folder)
         chosen = settings or gateway_settings(trial, lake, days[0])
-        where = process.start(gateway, chosen, port=0, control_port=0)
+        where = process.start(gateway, chosen, port=0, control_port=0, leashed=True)
         try:
             with process.control(gateway) as control:
                 replay = Replay(trial, market, inputs, known_instruments(lake), where.port, control)
@@ -195,7 +195,8 @@ def _evenings(
     lake: Lake, desk: DeskConfig, book: BookConfig, days: list[date], state: Path, progress: Progress | None
 ) -> None:
     research(lake, book, days[0], days[-1], "validate gateway")
-    where = process.start(state, gateway_settings(book, lake, days[0]), port=0, control_port=0)
+    settings = gateway_settings(book, lake, days[0])
+    where = process.start(state, settings, port=0, control_port=0, leashed=True)
     try:
         with process.control(state) as control:
             for day in days:

@@ -39,6 +39,9 @@ def start(
     book: Annotated[
         str | None, typer.Option("--book", help="Book whose costs and capital the gateway takes.")
     ] = None,
+    accounts: Annotated[
+        int, typer.Option("--accounts", min=1, max=50, help="So many accounts, each with the capital.")
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Start a gateway; orders, executions and positions of its state folder go on."""
@@ -47,9 +50,9 @@ def start(
     folder, settings = state_folder(state), _settings(capital, book)
     chosen = port if port is not None else context.desk().broker.port
     if foreground:
-        _stay(folder, settings, chosen)
+        _stay(folder, settings, chosen, accounts)
         return
-    where = process.start(folder, settings, port=chosen)
+    where = process.start(folder, settings, port=chosen, accounts=accounts)
     shown = {"state": str(folder), "host": process.HOST, "port": where.port, "pid": where.pid}
     _say(shown, f"gateway on {process.HOST}:{where.port}, process {where.pid}, state {folder}", as_json)
 
@@ -138,12 +141,12 @@ def _settings(capital: float | None, book: str | None) -> Settings:
     return settings if capital is None else replace(settings, capital=capital)
 
 
-def _stay(folder: Path, settings: Settings, port: int) -> None:
+def _stay(folder: Path, settings: Settings, port: int, accounts: int) -> None:
     """Run the gateway in this process until it is told to end."""
     from resources.gateway import process
     from resources.gateway.__main__ import main
 
-    process.configure(folder, settings)
+    process.configure(folder, settings, accounts)
     code = main([str(folder), str(port), "0"])
     if code:
         raise process.GatewayError(f"a gateway is running on {folder} already; stop it first")

@@ -10,9 +10,10 @@ import polars as pl
 from delta import Lake, pin
 from delta.contracts import BrokerSnapshots, OrderEvents, Orders, Portfolio
 from resources.brokers.halts import halted
-from resources.brokers.rows import last_states
+from resources.brokers.rows import intent_of, last_states
 from resources.calendar import last_closed_session, session_close
 from trading.book import BookConfig
+from trading.placement import reduces_risk
 
 SOURCE = "broker"
 """Who says so in ``order_events`` of orders placed at a gateway."""
@@ -43,7 +44,7 @@ def placing_needed(lake: Lake, book: BookConfig, now: datetime) -> str:
     newest = orders.filter(pl.col("session") == pl.col("session").max())
     planned = newest.join(states, on="order_ref", how="anti")
     if halted(lake, book.name):
-        planned = planned.filter(pl.col("intent") == "cancel")  # nothing else passes
+        planned = planned.filter(_passes_a_halt(orders))
     if not planned.is_empty():
         return "new"
     if not states.filter(pl.col("state").is_in(DOUBTFUL)).is_empty():
@@ -57,6 +58,22 @@ def placing_needed(lake: Lake, book: BookConfig, now: datetime) -> str:
         .collect()
     ).item()
     return "sweep" if looked is None or looked < sweep_due(book, now) else ""
+
+
+def _passes_a_halt(orders: pl.DataFrame) -> pl.Expr:
+    """Cancels, and modifies that take risk off the order as it was decided."""
+    known = {intent.order_ref: intent for intent in map(intent_of, orders.iter_rows(named=True))}
+    changes = [
+        (one, known[one.target_ref])
+        for one in known.values()
+        if one.kind == "modify" and one.target_ref in known
+    ]
+    reducing = [
+        one.order_ref
+        for one, target in changes
+        if reduces_risk(target, one, (target.limit_price, target.stop_price))
+    ]
+    return (pl.col("intent") == "cancel") | pl.col("order_ref").is_in(reducing)
 
 
 def sweep_due(book: BookConfig, now: datetime) -> datetime:

@@ -204,7 +204,7 @@ class Placing:
 
     async def _round(self, view: View) -> bool:
         """Carry out the steps of one view; whether another look is needed soon."""
-        policy = replace(self.policy, blocked=self._blocked())
+        policy = replace(self.policy, blocked=self._blocked(), halted=not self._barred())
         steps = self.decide(self._intents, self._ledger, view, self.clock(), policy)
         self._waiting = tuple(sorted({s.reason for s in steps if isinstance(s, Wait) and s.blocked}))
         for step in steps:
@@ -353,7 +353,7 @@ class Placing:
             self._record(part.order_ref, Event(part.order_ref, 0, "SENT", self.clock(), remaining=left))
 
     async def _change(self, step: Change) -> None:
-        if self._blocked():
+        if self._barred() if step.reduces else self._blocked():
             return
         ref, target_ref = step.order_ref, step.target_ref
         known = {intent.order_ref: intent for intent in self._intents}
@@ -395,10 +395,14 @@ class Placing:
     # --------------------------------------------------------------------------------------------- safety
 
     def _blocked(self) -> str:
-        """Why nothing but cancels may be sent now."""
+        """Why nothing but cancels, and changes that take risk off, may be sent now."""
+        return self._barred() or self.journal.halted()
+
+    def _barred(self) -> str:
+        """Why not even those changes may be sent now."""
         if self.policy.limits.read_only:
             return "read-only"
-        return self.journal.halted() or self.blocked() or self.broker.trouble() or self.lease.lost()
+        return self.blocked() or self.broker.trouble() or self.lease.lost()
 
     async def _prove(self) -> None:
         """Prove the connection by a round trip, and the lease by its row, right before something is sent."""

@@ -1,6 +1,6 @@
 """Run a gateway until it is told to stop.
 
-``python -m resources.gateway STATE [PORT CONTROL_PORT [READY_FD]]``
+``python -m resources.gateway STATE [PORT CONTROL_PORT [READY_FD [LEASH_FD]]]``
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from resources.gateway.process import Address, publish, settings_of
 from resources.gateway.running import running_gateway
 
 
-async def run(state: Path, port: int, control_port: int, ready: int) -> None:
-    """Listen until the control channel or a signal ends it."""
+async def run(state: Path, port: int, control_port: int, ready: int, leash: int = -1) -> None:
+    """Listen until the control channel or a signal ends it, or the other end of the leash is let go."""
     settings = settings_of(state)
     tape, rows = _feed(settings.lake)
     async with running_gateway(
@@ -34,6 +34,8 @@ async def run(state: Path, port: int, control_port: int, ready: int) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, gateway.control.stopped.set)
+        if leash >= 0:
+            loop.add_reader(leash, gateway.control.stopped.set)  # nothing is ever written to it
         _tell_ready(ready, where)
         await gateway.control.stopped.wait()
 
@@ -42,8 +44,8 @@ def main(arguments: list[str]) -> int:
     """Take the state folder for this process alone and run."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     state = Path(arguments[0])
-    port, control_port, ready = (
-        int(text) for text in (*arguments[1:4], *("0", "0", "-1")[len(arguments) - 1 :])
+    port, control_port, ready, leash = (
+        int(text) for text in (*arguments[1:5], *("0", "0", "-1", "-1")[len(arguments) - 1 :])
     )
     state.mkdir(parents=True, exist_ok=True)
     with (state / "lock").open("w") as lock:
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> int:
         except OSError:
             print(f"a gateway is running on {state} already", file=sys.stderr)
             return 1
-        asyncio.run(run(state, port, control_port, ready))
+        asyncio.run(run(state, port, control_port, ready, leash))
     return 0
 
 

@@ -7,7 +7,16 @@ from datetime import date, datetime
 from typing import Any
 
 from resources.gateway.account import executions as fills
-from resources.gateway.account.positions import Account, Booking, booking_from, replay
+from resources.gateway.account.allocation import divided
+from resources.gateway.account.margins import allocation_weights
+from resources.gateway.account.positions import (
+    ACCOUNT,
+    Account,
+    Booking,
+    account_names,
+    booking_from,
+    replay,
+)
 from resources.gateway.events import Event, error
 from resources.gateway.instruments.database import Instrument, Instruments
 from resources.gateway.journal import Journal
@@ -16,6 +25,7 @@ from resources.gateway.market.quotes import Quotes
 from resources.gateway.orders.book import Book
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.orders.matching import SessionWork, costs_for, flat_bar
+from resources.gateway.orders.scaling import next_level
 from resources.gateway.orders.ticket import (
     Ticket,
     from_record,
@@ -45,13 +55,16 @@ class Broker:
         self.clock = clock
         self.quotes = Quotes(instruments, clock)
         self.book = Book()
-        self.account = Account()
+        self.names = account_names(len(settings.account.split(",")))
+        self.accounts = {name: Account() for name in self.names}
         self.bookings: list[Booking] = []
         self.executions: list[Values] = []
         self.outbox: list[Event] = []
         self.account_changed = False
         self._dividends: list[dict[str, Any]] = []
         self.last_session: date | None = None
+        self.seen: dict[str, datetime] = {}
+        self._booked_once: set[str] = set()
         self.held_ids: set[tuple[int, int]] = set()
         self.regular_hours: Callable[[datetime], bool] = lambda _: True
         self.costs = costs_for(settings.costs)
@@ -59,9 +72,24 @@ class Broker:
         self._journal = journal
         self._saved: dict[int, tuple[object, ...]] = {}
         self._execution_count = 0
-        self.opening_equity = 0.0
+        self.openings: dict[str, float] = {}
         self.opening_bookings = 0
         self._restore()
+
+    @property
+    def account(self) -> Account:
+        """The first account, which is the only one unless the settings name several."""
+        return self.accounts[ACCOUNT]
+
+    @property
+    def opening_equity(self) -> float:
+        """Equity of the first account when the day began."""
+        return self.openings.get(ACCOUNT, 0.0)
+
+    def holders(self, con_id: int) -> dict[str, float]:
+        """Units of a contract by account, of those that hold any."""
+        held = {name: account.held().get(con_id) for name, account in self.accounts.items()}
+        return {name: position.quantity for name, position in held.items() if position is not None}
 
     # ------------------------------------------------------------------------------------------- durable
 
@@ -85,15 +113,16 @@ class Broker:
         self.bookings.append(booking)
         self.account_changed = True
         self._journal.append("booking", {"booking": booking._asdict()})
-        return self.account.book(booking)
+        return self.accounts[booking.account].book(booking)
 
     def _restore(self) -> None:
         for record in self._journal.records:
             self._restore_record(record)
-        if not self.bookings:
+        begun = {booking.account for booking in self.bookings}
+        for name in [one for one in self.names if one not in begun]:
             deposit = Booking("cash", amount=self.settings.capital, currency=self.settings.currency)
-            self.book_movement(deposit._replace(reference="deposit"))
-            self.begin_day(self.settings.capital)
+            self.book_movement(deposit._replace(reference="deposit", account=name))
+            self.begin_day(self.settings.capital, name)
             self._journal.commit()
         for ticket in [entry for entry in self.book.active() if "transmit" in entry.waits]:
             self.book.drop(ticket)
@@ -110,7 +139,7 @@ class Broker:
             case "booking":
                 booking = booking_from({**record["booking"]})
                 self.bookings.append(booking)
-                self.account.book(booking)
+                self.accounts.setdefault(booking.account, Account()).book(booking)
             case "order_id":
                 self.book.use_order_id(record["client_id"], record["order_id"])
             case "correction":
@@ -127,13 +156,21 @@ class Broker:
             case "instrument_row":
                 self.instruments.add(record["row"])
             case "opening":
-                self.opening_equity, self.opening_bookings = record["equity"], record["bookings"]
+                self.openings[record.get("account", ACCOUNT)] = record["equity"]
+                self.opening_bookings = record["bookings"]
             case "day_end":
                 self.quotes.end_day()
             case "dividend":
                 self._dividends.append(record["due"])
             case "dividends_paid":
                 self._dividends = [entry for entry in self._dividends if entry["paid"] > record["session"]]
+            case "once":
+                self._booked_once.add(record["name"])
+            case "seen":
+                times = {name: datetime.fromisoformat(at) for name, at in record["seen"].items()}
+                self.seen.update(times)
+            case "quote_split":
+                self.quotes.split(record["symbol"], record["ratio"])
             case "session":
                 self.last_session = date.fromisoformat(record["session"])
             case "price":
@@ -186,7 +223,11 @@ class Broker:
     def meet(self, tickets: list[Ticket], symbol: str, price: float, size: float = float("inf")) -> None:
         """Let tickets of a symbol meet a single price, of which so many units are to be had."""
         bar = flat_bar(price, size)
+        levels = {ticket.perm_id: ticket.scheduled for ticket in tickets}
         self.work(lambda session: session.trade(tickets, symbol, bar), quotes=True)
+        risen = [t for t in tickets if not t.done and t.scheduled != levels[t.perm_id]]
+        if risen and size == float("inf"):  # the next level of a scale order meets the price, too
+            self.meet(risen, symbol, price)
 
     def settle(self, session: SessionWork, active: Iterable[Ticket], times: Mapping[str, datetime]) -> None:
         """Book executions and events of the market, and tell them.
@@ -229,8 +270,21 @@ class Broker:
             cost = self.costs[leg.asset_class].commission.cost(quantity, record["price"], leg.multiplier)
             record["commission"] = cost
             records.append(record)
+        if ticket.order.get("faGroup"):
+            records = self._allocated(ticket, number, instrument, records[0])
         for record in records:
             self.book_execution(record)
+
+    def _allocated(self, ticket: Ticket, number: int, instrument: Instrument, whole: Values) -> list[Values]:
+        """Parts of an execution by account; each costs what an order of its own would."""
+        parts = []
+        weights = allocation_weights(self, str(ticket.order.get("faMethod")))
+        for part, (name, units) in enumerate(divided(weights, whole["shares"]), start=1):
+            record = {**whole, "execId": fills.execution_id(number, part), "account": name, "shares": units}
+            commission = self.costs[instrument.asset_class].commission
+            record["commission"] = commission.cost(units, whole["price"], instrument.multiplier)
+            parts.append(record)
+        return parts
 
     def book_execution(self, record: Values) -> None:
         """Keep an execution, move the account by it and tell it."""
@@ -244,7 +298,7 @@ class Broker:
         if record["commission"] is not None:
             self.emit("commissionReport", fills.commission_message(record), record["clientId"])
         if instrument is not None:
-            self.emit_position(instrument)
+            self.emit_position(instrument, fills.account_of(record))
 
     def replace_execution(self, old: Values, new: Values) -> None:
         """Keep a corrected execution instead of an old one and work the account out again."""
@@ -254,7 +308,7 @@ class Broker:
         self.emit("execDetails", fills.message(new, -1, self.settings.execution_time), new["clientId"])
         instrument = self.instruments.by_id(new["contract"]["conId"])
         if instrument is not None:
-            self.emit_position(instrument)
+            self.emit_position(instrument, fills.account_of(new))
 
     def _replace(self, replaced: str, record: Values) -> None:
         instrument = self.instruments.by_id(record["contract"]["conId"])
@@ -262,13 +316,15 @@ class Broker:
         self.executions = [entry for entry in self.executions if entry["execId"] != replaced] + [record]
         booking = fills.booking(record, multiplier)
         self.bookings = [booking if entry.reference == replaced else entry for entry in self.bookings]
-        self.account = replay(self.bookings)
+        self.accounts = {
+            name: replay(entry for entry in self.bookings if entry.account == name) for name in self.accounts
+        }
 
-    def emit_position(self, instrument: Instrument) -> None:
-        """Tell everybody who listens what is held of an instrument now."""
-        held = self.account.positions.get(instrument.con_id)
+    def emit_position(self, instrument: Instrument, account: str) -> None:
+        """Tell everybody who listens what an account holds of an instrument now."""
+        held = self.accounts[account].positions.get(instrument.con_id)
         if held is not None:
-            values = {"position": held.quantity, "averageCost": held.average_cost}
+            values = {"account": account, "position": held.quantity, "averageCost": held.average_cost}
             self.emit("position", {**instrument.contract(), **values})
 
     def next_execution(self) -> int:
@@ -318,6 +374,7 @@ class Broker:
         """Tell what a step of the market changed of an order that goes on."""
         if ticket.done:
             return
+        next_level(ticket)
         if ticket.work.quantity + ticket.work.held <= 0.0:
             self._cancelled(ticket, "its group left nothing of it")
             return
@@ -365,9 +422,10 @@ class Broker:
 
     # --------------------------------------------------------------------------------------------- day end
 
-    def owe_dividend(self, symbol: str, amount: float, currency: str, paid: date) -> None:
+    def owe_dividend(self, symbol: str, amount: float, currency: str, paid: date, account: str) -> None:
         """Remember a dividend until its pay date."""
         due = {"symbol": symbol, "amount": amount, "currency": currency, "paid": paid.isoformat()}
+        due["account"] = account
         self._dividends.append(due)
         self._journal.append("dividend", {"due": due})
 
@@ -379,10 +437,11 @@ class Broker:
             self._journal.append("dividends_paid", {"session": session.isoformat()})
         return due
 
-    def begin_day(self, equity: float) -> None:
-        """Count the day's profit and loss from an equity on."""
-        self.opening_equity, self.opening_bookings = equity, len(self.bookings)
-        self._journal.append("opening", {"equity": equity, "bookings": self.opening_bookings})
+    def begin_day(self, equity: float, account: str) -> None:
+        """Count an account's profit and loss of the day from an equity on."""
+        self.openings[account], self.opening_bookings = equity, len(self.bookings)
+        opening = {"equity": equity, "bookings": self.opening_bookings, "account": account}
+        self._journal.append("opening", opening)
 
     def end_day(self) -> None:
         """End of a day of a continuous market: last prices become closes."""
@@ -393,6 +452,19 @@ class Broker:
         """Remember that a session is over: it is not replayed again."""
         self.last_session = session
         self._journal.append("session", {"session": session.isoformat()})
+
+    def book_once(self, name: str) -> bool:
+        """Whether something is new; from now on it is not."""
+        if name in self._booked_once:
+            return False
+        self._booked_once.add(name)
+        self._journal.append("once", {"name": name})
+        return True
+
+    def see(self, times: Mapping[str, datetime]) -> None:
+        """Remember up to when the bars of symbols have been traded through."""
+        self.seen.update(times)
+        self._journal.append("seen", {"seen": {name: at.isoformat() for name, at in times.items()}})
 
     def purge(self) -> None:
         """Midnight: executions and completed orders are no longer told, positions stay."""

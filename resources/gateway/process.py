@@ -22,6 +22,8 @@ _ADDRESS = "gateway.json"
 _SETTINGS = "settings.json"
 _LOG = "gateway.log"
 _JOURNAL = "journal.jsonl"
+_leashes: dict[Path, int] = {}
+"""Open ends of the pipes whose closing, by the system at the latest, ends a gateway."""
 
 
 class GatewayError(RuntimeError):
@@ -102,6 +104,8 @@ def start(
     port: int | None = None,
     control_port: int | None = None,
     timeout: float = 30.0,
+    leashed: bool = False,
+    accounts: int = 1,
 ) -> Address:
     """Start a gateway and return once it listens.
 
@@ -113,6 +117,10 @@ def start(
         Configuration; what the folder was last started with by default.
     port, control_port : int, optional
         Ports to listen on, 0 for free ones; by default the last ones, or free ones.
+    leashed : bool
+        Let it end with this process, however that ends.
+    accounts : int
+        At least so many accounts, where settings are given.
 
     Raises
     ------
@@ -123,45 +131,54 @@ def start(
         raise GatewayError(f"a gateway is running on {state} already; stop it first")
     state.mkdir(parents=True, exist_ok=True)
     if settings is not None:
-        configure(state, settings)
+        configure(state, settings, accounts)
     last = address(state)
     ports = (
         port if port is not None else (last.port if last else 0),
         control_port if control_port is not None else (last.control_port if last else 0),
     )
     reading, writing = os.pipe()
+    leash, held = os.pipe() if leashed else (-1, -1)
     with (state / _LOG).open("ab") as log:
-        command = [sys.executable, "-m", "resources.gateway", str(state), *map(str, ports), str(writing)]
+        given = (str(number) for number in (*ports, writing, leash))
+        command = [sys.executable, "-m", "resources.gateway", str(state), *given]
         process = subprocess.Popen(  # noqa: S603 - our own module
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=[writing],
+            pass_fds=[writing, leash] if leashed else [writing],
             start_new_session=True,
             cwd=_project(),
         )
     os.close(writing)
+    if leashed:
+        os.close(leash)
+        _let_go(state)
+        _leashes[state] = held
     with os.fdopen(reading, "rb") as pipe:
         ready, _, _ = select.select([pipe], [], [], timeout)
         text = pipe.readline() if ready else b""
     if not text:
         process.kill()
         process.wait()
+        _let_go(state)
         raise GatewayError(f"the gateway did not start: {_last_line(state / _LOG)}; see {state / _LOG}")
     return Address(**json.loads(text))
 
 
-def configure(state: Path, settings: Settings) -> None:
+def configure(state: Path, settings: Settings, accounts: int = 1) -> None:
     """Write down what the gateway of a state folder is started with.
 
-    A folder keeps the name of its account. A new one gets a name that no other has: a desk that met two
-    accounts of one name would take the executions of the one for those of the other.
+    A folder keeps the names of its accounts; more of them may be added. A new one gets a name that no other
+    has: a desk that met two accounts of one name would take the executions of the one for those of the other.
     """
     state.mkdir(parents=True, exist_ok=True)
     new = not (state / _JOURNAL).exists() and not (state / _SETTINGS).exists()
     known = f"SIM{secrets.token_hex(4).upper()}" if new else settings_of(state).account
-    account = settings.account or known
+    names = (settings.account or known).split(",")
+    names += [f"{names[0]}{number}" for number in range(len(names) + 1, accounts + 1)]
+    account = ",".join(names) if any(names) else ""
     _write(state / _SETTINGS, settings_to_json(replace(settings, account=account)))
 
 
@@ -173,6 +190,7 @@ def stop(state: Path, timeout: float = 30.0) -> bool:
     with control:
         control.ask("stop")
         control.wait_for_end()
+    _let_go(state)
     return True
 
 
@@ -232,6 +250,12 @@ def settings_of(state: Path) -> Settings:
     content["costs"] = CostsConfig.model_validate(content["costs"])
     content["start"] = datetime.fromisoformat(content["start"]) if content["start"] else None
     return Settings(**content)
+
+
+def _let_go(state: Path) -> None:
+    held = _leashes.pop(state, None)
+    if held is not None:
+        os.close(held)
 
 
 def _connect(state: Path, timeout: float) -> Control | None:

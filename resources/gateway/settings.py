@@ -48,7 +48,8 @@ class Settings:
     notices : bool
         Tell new clients that the data farms are connected.
     account : str
-        Name of the account; empty: a state folder gets one of its own (see ``process.configure``).
+        Names of the accounts, with commas between; each begins with the capital. Empty: a state folder gets
+        one of its own (see ``process.configure``).
     """
 
     market: Literal["continuous", "sessions"] = "continuous"

@@ -53,6 +53,8 @@ def test_a_halted_book_asks_for_cancels_only(world: World, gateway: Gateway) -> 
     set_halt(world.lake, "paper", "stop", "me", NOW)
     world.place()
     assert placing_needed(world.lake, world.book, NOW) == ""
+    world.approve(entry("DM", kind="modify", target_ref="D1", limit_price=999.0))
+    assert placing_needed(world.lake, world.book, NOW) == "", "a change that adds risk waits"
     world.approve(entry("DC", kind="cancel", target_ref="D1"))
     assert placing_needed(world.lake, world.book, NOW) == "new"
 

@@ -15,6 +15,7 @@ from delta.contracts import Alerts, Executions, Halts, OrderEvents
 from resources.brokers.accounts import check_account, is_live, live_allowed
 from resources.brokers.base import AccountRefusedError
 from resources.brokers.halts import DESK, halted, set_halt
+from resources.brokers.needs import placing_needed
 from resources.brokers.session import (
     accept_broker,
     gateway_client,
@@ -60,6 +61,28 @@ def test_a_halt_stops_submits_and_lets_cancels_pass_until_a_person_resumes(
     set_halt(world.lake, name, "fixed", "me", NOW + timedelta(minutes=1), resume=True)
     assert world.place().sent == 1
     assert world.states()["D2"] == "ACKED"
+
+
+def test_under_a_halt_a_stop_may_come_nearer_and_never_go_away(world: World, gateway: Gateway) -> None:
+    world.approve(*bracket("D1"))
+    world.place()
+    set_halt(world.lake, "paper", "the feed looks wrong", "me", NOW)
+
+    def change(ref: str, target_ref: str, **fields: Any) -> Intent:
+        return entry(
+            ref, side="SELL", purpose="trailing_stop", kind="modify", target_ref=target_ref, **fields
+        )
+
+    world.approve(change("DA", "D1T", order_type="limit", limit_price=120.0))
+    assert "the feed looks wrong" in world.place().waiting[0]
+    assert placing_needed(world.lake, world.book, NOW) == ""
+    world.approve(change("DN", "D1S", order_type="stop", stop_price=97.0))
+    assert placing_needed(world.lake, world.book, NOW) == "new"
+    world.place()
+    assert (world.states().get("DA"), world.states()["DN"]) == (None, "ACKED")
+    assert placing_needed(world.lake, world.book, NOW) == ""
+    gateway.ask("price", symbol="AAPL", price=96.9)
+    assert {row["orderRef"]: row["status"] for row in gateway.orders()}["D1S"] == "Filled"
 
 
 def test_a_halt_between_reservation_and_wire_sends_nothing(world: World, gateway: Gateway) -> None:

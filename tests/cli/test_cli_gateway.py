@@ -50,6 +50,22 @@ def test_a_second_one_on_the_same_state_is_refused_in_one_line(
         )
 
 
+def test_a_login_of_several_accounts_keeps_them(desk: Desk, tmp_path: Path) -> None:
+    state = tmp_path / "several"
+    start = ("gateway", "start", "--port", "0", "--state", str(state), "--capital", "5000")
+    known: list[str] = []
+    for accounts in ("2", "3", "1"):
+        done = desk(*start, "--accounts", accounts)
+        assert done.returncode == 0, done.stderr
+        names = process.settings_of(state).account.split(",")
+        assert (len(names), names[: len(known)]) == (max(int(accounts), len(known)), known)
+        known = names
+        with process.control(state) as control:
+            found = [control.ask("positions", account=name) for name in names]
+            assert [row["cash"] for row in found] == [{"USD": 5000.0}] * len(names)
+        process.stop(state)
+
+
 def test_faults_come_into_force_and_are_cleared(
     desk: Desk, started: dict[str, object], tmp_path: Path
 ) -> None:

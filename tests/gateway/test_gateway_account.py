@@ -408,6 +408,52 @@ def option(
     return symbol, {name: found[name] for name in names}
 
 
+SPLITS: dict[str, tuple[str, float, str, float, float, float]] = {
+    # stock, ratio; the root and the strike of the new contract, contracts per old one, shares that one delivers
+    "two for one": ("SPLTA", 2.0, "SPLTA", 50.0, 2.0, 100.0),
+    "three for two": ("SPLTB", 1.5, "SPLTB1", 100.0, 1.0, 150.0),
+    "one for ten": ("SPLTC", 0.1, "SPLTC1", 100.0, 1.0, 10.0),
+}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_a_split_adjusts_the_options_as_the_ledger_does(floor: Floor, client: Wire, name: str) -> None:
+    stock, ratio, root, strike, contracts, shares = SPLITS[name]
+    floor.list(stock, 120.0)
+    day = f"{floor.now() + timedelta(days=40):%y%m%d}"
+    old, new = (
+        f"{start:<6}{day}C{round(price * 1000):08d}" for start, price in ((stock, 100.0), (root, strike))
+    )
+    floor.ask("instruments", rows=[{"symbol": old, "asset_class": "option", "currency": "USD"}])
+    floor.ask("trade", symbol=old, quantity=4, price=21.0)
+    terms = contract(client, symbol=stock, secType="OPT", strike=100.0, right="C")
+    named_terms = {key: terms[key] for key in ("secType", "lastTradeDate", "strike", "right", "exchange")}
+    order = client.place(
+        stock, orderType="LMT", lmtPrice=90.0, action="SELL", totalQuantity=4.0, **named_terms
+    )
+    before = floor.ask("positions")
+    floor.ask("split", symbol=stock, ratio=ratio)
+    after = floor.ask("positions")
+    assert client.status(order) == "Cancelled"
+    assert (after["positions"].get(old), after["positions"][new]) == (None, 4 * contracts)
+    assert after["cash"] == before["cash"]
+    told = {row["localSymbol"]: row for row in named(client.ask("reqPositions"), "position")}
+    assert told[new]["averageCost"] * told[new]["position"] == pytest.approx(4 * 2100.0)
+    assert old not in told
+    worth = shares * 120.0 / ratio - strike * 100  # in the money: what one contract gives on exercise
+    [value] = [row for row in named(client.ask("reqAccountUpdates", subscribe=True, account=ACCOUNT), "updatePortfolio")
+               if row["localSymbol"] == new]  # fmt: skip
+    client.ask("reqAccountUpdates", subscribe=False, account=ACCOUNT)
+    assert value["marketValue"] > 4 * contracts * worth > 0, "no less than what exercise gives"
+    floor.ask("exercise", symbol=new, quantity=4 * contracts)
+    assert floor.held(stock) == pytest.approx(4 * contracts * shares)
+    paid = after["cash"]["USD"] - floor.ask("positions")["cash"]["USD"]
+    assert paid == pytest.approx(4 * 100.0 * 100.0), (
+        "the strike is paid for what was bought: as before the split"
+    )
+    client.ask("cancelPositions")
+
+
 def test_an_option_without_quotes_follows_its_underlying(floor: Floor, client: Wire) -> None:
     _, call = option(floor, client, 100.0)
     number = client.request_id()

@@ -258,6 +258,15 @@ def test_volatilities(floor: Floor, client: Wire) -> None:
     assert {bar["close"] for bar in implied} == {0.25}
 
 
+def test_a_split_is_no_volatility(floor: Floor, client: Wire) -> None:
+    floor.ask("bars", rows=daily_rows(floor.symbol, [100.0, 102.0, 100.0, 51.0, 50.0]))
+    action = {"symbol": floor.symbol, "ex_date": "2024-01-05", "action": "split", "value": 2.0}
+    floor.ask("actions", rows=[action])
+    bars = asked(client, floor.symbol, whatToShow="HISTORICAL_VOLATILITY")
+    returns = [math.log(1.02), -math.log(1.02), math.log(1.02), -math.log(1.02)]
+    assert bars[-1]["close"] == pytest.approx(statistics.stdev(returns) * math.sqrt(252))
+
+
 def test_splits_and_dividends_adjust_what_came_before_them(floor: Floor, client: Wire) -> None:
     floor.ask("bars", rows=daily_rows(floor.symbol, [100.0, 100.0, 50.0, 50.0]))
     floor.ask(

@@ -11,6 +11,7 @@ from resources.gateway.orders.translate import PEGGED, TIMES_IN_FORCE, TYPES
 
 from .wire import Floor, named, stamp
 
+SCALE = {"orderType": "LMT", "scaleInitLevelSize": 4, "scaleSubsLevelSize": 3, "scalePriceIncrement": 1.0}
 Prices = list[float | tuple[float, float]]
 FILLS: dict[str, tuple[dict[str, Any], Prices, list[tuple[float, float]]]] = {
     # fields; prices told after 100, with their size where it is limited; units and prices of the fills
@@ -31,6 +32,19 @@ FILLS: dict[str, tuple[dict[str, Any], Prices, list[tuple[float, float]]]] = {
     ),
     "limit in parts": (
         {"orderType": "LMT", "lmtPrice": 99.0}, [(99.0, 4), (98.0, 3), 98.5], [(4, 99), (3, 98), (3, 98.5)],
+    ),
+    "scale to buy, level by level": (
+        {**SCALE, "lmtPrice": 99.0}, [99.5, 99.0, 98.5, 98.0, 97.0, 90.0], [(4, 99), (3, 98), (3, 97)],
+    ),
+    "scale through several levels at once": (
+        {**SCALE, "lmtPrice": 99.0}, [97.5, 97.0], [(4, 97.5), (3, 97.5), (3, 97)],
+    ),
+    "scale to sell in equal levels": (
+        {**SCALE, "action": "SELL", "lmtPrice": 101.0, "scaleSubsLevelSize": None}, [101.0, 101.9, 102.0, 103.5],
+        [(4, 101), (4, 102), (2, 103.5)],
+    ),
+    "scale in parts": (
+        {**SCALE, "lmtPrice": 99.0}, [(99.0, 3), (98.0, 5), 98.0, 97.0], [(3, 99), (1, 98), (3, 98), (3, 97)],
     ),
     "stop to sell": ({"action": "SELL", "orderType": "STP", "auxPrice": 95.0}, [95.01, 94.0], [(10, 94)]),
     "stop to buy": ({"orderType": "STP", "auxPrice": 105.0}, [104.99, 105.0], [(10, 105)]),
@@ -534,3 +548,36 @@ def above(floor: Floor, client: Any, price: float, **fields: Any) -> dict[str, A
 def below(floor: Floor, client: Any, price: float) -> dict[str, Any]:
     """Condition that the test's symbol trades at a price or below."""
     return above(floor, client, price, isMore=False)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"scaleProfitOffset": 0.5},
+        {"scaleAutoReset": True},
+        {"scaleRandomPercent": True},
+        {"scaleInitLevelSize": None},
+        {"orderType": "MKT"},
+        {"hedgeType": "P", "hedgeParam": "1"},
+    ],
+)
+def test_a_scale_or_hedging_order_that_would_be_traded_otherwise_is_refused(
+    floor: Floor, fields: dict[str, Any]
+) -> None:
+    client = floor.client()
+    number = client.place(floor.symbol, **{**SCALE, "lmtPrice": 99.0, **fields})
+    assert (client.codes(number), floor.orders()) == ([321], [])
+
+
+def test_a_scale_order_that_is_changed_or_split_goes_on_from_its_new_price(floor: Floor) -> None:
+    client = floor.client()
+    scale = {**SCALE, "lmtPrice": 99.0}
+    number = client.place(floor.symbol, **scale)
+    floor.price(99.0)
+    client.place(floor.symbol, order_id=number, **{**scale, "lmtPrice": 96.0})
+    floor.price(97.0)
+    assert client.fills(number) == [(4, 99)]
+    floor.ask("split", symbol=floor.symbol, ratio=2.0)
+    floor.price(48.0)
+    floor.price(47.5)
+    assert client.fills(number) == [(4, 99), (8, 48), (4, 47.5)]

@@ -6,8 +6,11 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from subprocess import PIPE
 
 import pytest
 from ib_async import IB, ExecutionFilter, LimitOrder, MarketOrder, Stock
@@ -202,6 +205,24 @@ def test_a_frozen_gateway_still_executes_what_it_has_taken(state):
         await asyncio.wait_for(done.wait(), 5)
 
     with_client(where.port, place)
+
+
+@pytest.mark.parametrize("leashed", [True, False])
+def test_what_is_leashed_ends_with_the_process_that_started_it(state, leashed):
+    starts = f"from pathlib import Path; from resources.gateway.process import start; start(Path({str(state)!r}), leashed={leashed})"
+    owner = subprocess.Popen(
+        [sys.executable, "-c", f"{starts}; print(flush=True); input()"], stdin=PIPE, stdout=PIPE
+    )
+    owner.stdout.readline()
+    with control(state) as channel:
+        owner.kill()
+        owner.wait()
+        if leashed:
+            channel.wait_for_end()
+    assert (status(state) is None) == leashed
+    assert start(state) if leashed else stop(state), "its state is whole, and the folder free"
+    owner.stdin.close()
+    owner.stdout.close()
 
 
 def test_a_torn_last_line_is_forgiven_and_damage_before_it_is_not(tmp_path):

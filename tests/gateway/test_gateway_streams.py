@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+import math
+import statistics
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from ib_async import ScannerSubscription, Stock
 
 from .wire import Floor, Wire, named
 
 LIVE = {"bid": 1, "ask": 2, "last": 4, "high": 6, "low": 7, "close": 9, "open": 14}
 DELAYED = {"bid": 66, "ask": 67, "last": 68, "high": 72, "low": 73, "close": 75, "open": 76}
+GENERIC_BARS = ((26, 100.0, 1000), (27, 102.0, 2000), (28, 100.0, 1000), (29, 102.0, 2000))
+"""Day of December 2023, close and volume."""
+_RETURNS = [math.log(1.02), -math.log(1.02), math.log(1.02)]
+VOLATILITY = statistics.stdev(_RETURNS) * math.sqrt(252)
+VOLATILITY_NOW = statistics.stdev([*_RETURNS, math.log(100 / 102)]) * math.sqrt(252)
 SIZES = {"bid": (0, 69), "ask": (3, 70), "last": (5, 71), "volume": (8, 74)}
 
 
@@ -346,6 +355,114 @@ def test_a_scan_ranks_what_passes_its_filters(floor: Floor, client: Wire, name: 
     assert [row["rank"] for row in data["rows"]] == list(range(len(data["rows"])))
     for suffix in ("UP", "FLAT", "DOWN"):
         floor.price(1.0, f"{floor.symbol}{suffix}")
+
+
+GENERIC: dict[str, tuple[str, dict[str, dict[int, Any]]]] = {
+    # generic ticks asked for; what is told by message and tick type, computed by hand from GENERIC_BARS
+    "volatility of the last days": ("104", {"tickGeneric": {23: pytest.approx(VOLATILITY, abs=1e-8)}}),
+    "volatility with the price of now": (
+        "411",
+        {"tickGeneric": {58: pytest.approx(VOLATILITY_NOW, abs=1e-8)}},
+    ),
+    "implied volatility of the model": ("106", {"tickGeneric": {24: 0.25}}),
+    "ranges of weeks and average volume": (
+        "165",
+        {"tickPrice": {15: 97, 16: 107, 17: 97, 18: 107, 19: 97, 20: 107}, "tickSize": {21: 1500}},
+    ),
+    "mark price": ("221", {"tickPrice": {37: 100}}),
+    "last trade in regular hours": ("318", {"tickPrice": {57: 100}}),
+    "dividends": ("456", {"tickString": {59: "0.75,1,20240201,1"}}),
+    "several": ("221, 318,456", {"tickPrice": {37: 100, 57: 100}, "tickString": {59: "0.75,1,20240201,1"}}),
+    "what bars do not tell": ("100,101,105,225,236,258,293,294,295", {}),
+    "trades, none yet": ("233,375", {}),
+}
+
+
+@pytest.mark.parametrize("name", GENERIC)
+def test_generic_ticks_that_bars_can_tell(play: Any, name: str) -> None:
+    asked, expected = GENERIC[name]
+
+    async def scenario(desk: Any) -> None:
+        rows = [
+            {"symbol": "AAPL", "session": f"2023-12-{day}", "open": close, "high": close + 5, "low": close - 3,
+             "close": close, "volume": volume}
+            for day, close, volume in GENERIC_BARS
+        ]  # fmt: skip
+        await desk.do("bars", rows=rows)
+        dividends = (("2022-12-01", 9.0), ("2023-06-01", 0.5), ("2023-12-28", 0.25), ("2024-02-01", 1.0))
+        actions = [
+            {"symbol": "AAPL", "ex_date": day, "action": "cash_dividend", "value": value}
+            for day, value in dividends
+        ]
+        await desk.do("actions", rows=actions)
+        await desk.market(AAPL=100.0)
+
+        def told() -> dict[str, dict[int, Any]]:
+            wire = Wire(desk.gateway.port, 7)
+            number = stream(wire, "reqMktData", "AAPL", genericTicks=asked)
+            wire.close()
+            plain = {
+                "tickPrice": set(LIVE.values()),
+                "tickSize": {0, 3, 5, 8},
+                "tickString": {45},
+                "tickGeneric": set(),
+            }
+            found: dict[str, dict[int, Any]] = {}
+            for message, left_out in plain.items():
+                for row in wire.all_of(message):
+                    if row["reqId"] == number and row["tickType"] not in left_out:
+                        value = row.get("price", row.get("value", row.get("size")))
+                        found.setdefault(message, {})[row["tickType"]] = value
+            return found
+
+        assert await asyncio.to_thread(told) == expected
+
+    play(scenario, start=datetime(2024, 1, 2, 15, 0, tzinfo=UTC))
+
+
+def test_generic_ticks_that_there_are_not_and_those_of_snapshots_are_refused(
+    floor: Floor, client: Wire
+) -> None:
+    for wanted, snapshot in (("233,999", False), ("233", True)):
+        number = stream(client, "reqMktData", floor.symbol, genericTicks=wanted, snapshot=snapshot)
+        assert client.codes(number) == [321]
+        assert prices(client, number) == {}
+
+
+def test_the_unmodified_client_hears_of_trades_and_of_scans_that_change(play: Any) -> None:
+    async def scenario(desk: Any) -> None:
+        await desk.market(
+            *({"symbol": name, "asset_class": "stock", "exchange": "XNAS", "currency": "USD"} for name in ("AAPL", "IBM")),
+            AAPL=100.0, IBM=50.0,
+        )  # fmt: skip
+        client = await desk.connect()
+        [stock] = await client.qualifyContractsAsync(Stock("AAPL", "SMART", "USD"))
+        ticker = client.reqMktData(stock, "233,221,456")
+        scan = client.reqScannerSubscription(
+            ScannerSubscription(instrument="STK", locationCode="STK.US", scanCode="TOP_PERC_GAIN")
+        )
+        await desk.settle(client)
+        for price, size in ((102.0, 30), (101.0, 10)):
+            await desk.do("price", symbol="AAPL", price=price, size=size)
+        assert (ticker.rtVolume, ticker.markPrice) == (40, 101.0)
+        assert ticker.vwap == pytest.approx((102.0 * 30 + 101.0 * 10) / 40)
+        assert (ticker.dividends.past12Months, ticker.dividends.nextDate) == (0.0, None)
+
+        def leaders() -> list[str]:
+            return [row.contractDetails.contract.symbol for row in scan]
+
+        assert leaders() == ["AAPL", "IBM"]
+        await desk.do("price", symbol="IBM", price=60.0)
+        assert leaders() == ["IBM", "AAPL"]
+        heard = []
+        scan.updateEvent += heard.append
+        await desk.do("price", symbol="IBM", price=61.0)
+        assert heard == [], "the same ranking is not told twice"
+        client.cancelScannerSubscription(scan)
+        await desk.do("price", symbol="AAPL", price=200.0)
+        assert leaders() == ["IBM", "AAPL"]
+
+    play(scenario)
 
 
 def test_scans_that_are_not_there(client: Wire) -> None:

@@ -152,6 +152,30 @@ def test_a_bust_and_a_correction_are_booked_the_session_after(evenings: Evenings
     assert first < second < third < fourth
 
 
+def test_an_exit_that_is_taken_back_is_protected_again(evenings: Evenings) -> None:
+    evenings.pass_session()
+    second = evenings.pass_session()
+    before = evenings.working()
+    units = before["AAPL", "STP"]
+    evenings.gateway.ask("price", symbol="AAPL", price=evenings.execution("AAPL")["price"] * 0.7)
+    stopped = evenings.execution("AAPL")
+    assert (stopped["side"], stopped["shares"]) == ("SLD", units)
+    evenings.look(second)
+    third = evenings.pass_session()
+    evenings.agrees(third)
+    assert {symbol for symbol, _ in evenings.working()} == {"MSFT"}
+    evenings.gateway.ask("bust", execId=stopped["execId"])
+    evenings.look(third)
+    fourth = evenings.pass_session()
+    evenings.agrees(fourth)
+    assert evenings.working() == before
+    asked = evenings.rows(Orders, fourth).filter(pl.col("symbol") == "AAPL").sort("purpose")
+    assert asked.select("intent", "purpose", "quantity").rows() == [
+        ("submit", "profit_target", units), ("submit", "stop_loss", units),
+    ]  # fmt: skip
+    assert replay(evenings.lake, evenings.book.name, fourth).identical
+
+
 @pytest.mark.parametrize("told", [None, -1.0, 0.6], ids=["not at first", "as -1", "another one at first"])
 def test_a_commission_told_late_or_anew_is_booked_the_session_after(
     evenings: Evenings, told: float | None

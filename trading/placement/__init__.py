@@ -17,6 +17,7 @@ from trading.placement.intents import (
     units,
 )
 from trading.placement.reconciling import doubts, next_steps
+from trading.placement.requesting import reduces_risk
 from trading.placement.steps import (
     Alarm,
     Book,
@@ -65,6 +66,7 @@ __all__ = [
     "newest",
     "next_steps",
     "plausible_commission",
+    "reduces_risk",
     "remember",
     "split_id",
     "standings",

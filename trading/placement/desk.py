@@ -37,6 +37,8 @@ class PlacingPolicy:
         Times an order may be sent, always under the same id.
     blocked : str
         Why nothing but cancels may be sent now: halted, read-only, near the gateway's restart; empty: go.
+    halted : bool
+        Whether that is a halt and nothing else: changes that only take risk off pass.
     multipliers : mapping
         Units of the underlying in one contract, where not 1.
     first_id : int
@@ -50,6 +52,7 @@ class PlacingPolicy:
     spacing: timedelta = timedelta(seconds=30)
     max_sends: int = 3
     blocked: str = ""
+    halted: bool = False
     multipliers: Mapping[str, float] = field(default_factory=dict)
     first_id: int = 1
     market_open: bool = True

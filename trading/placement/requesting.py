@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from trading.placement.checks import OPENING
 from trading.placement.desk import Desk
 from trading.placement.intents import CARRIED_OUT, DUST, Intent, changed
 from trading.placement.observing import REFUSED, in_doubt
@@ -76,10 +77,47 @@ def _modify(desk: Desk, intent: Intent) -> list[Step]:  # noqa: PLR0911 - a list
         return [Note(ref, "REJECTED", notice.text, code=notice.code)]
     if intent.valid_until is not None and desk.now > intent.valid_until:
         return [Note(ref, "EXPIRED", "its time has passed")]
-    if desk.policy.blocked:
+    reduces = reduces_risk(
+        target, intent, (order.limit_price, order.stop_price), more=(total - order.quantity)
+    )
+    if desk.policy.blocked and not (desk.policy.halted and reduces):
         return [Wait((ref,), desk.policy.blocked, blocked=True)]
     parent_id = order.parent_id or None
-    return _ask(desk, intent, order, lambda number: Change(ref, target_ref, number, total, parent_id))
+    return _ask(
+        desk, intent, order, lambda number: Change(ref, target_ref, number, total, parent_id, reduces)
+    )
+
+
+def reduces_risk(
+    target: Intent, intent: Intent, prices: tuple[float | None, float | None], *, more: float = 0.0
+) -> bool:
+    """Whether a modify of a working order can only lower what the book may lose.
+
+    An exit comes nearer to the market, for no fewer units; an order that opens goes farther from it, for no
+    more.
+
+    Parameters
+    ----------
+    prices : tuple
+        Limit and stop as they work now.
+    more : float
+        Units that the order has more afterwards.
+    """
+    opens = target.purpose in OPENING
+    buys = target.side == "BUY"
+    limit, stop = prices
+    limit_up, stop_up = _moved(limit, intent.limit_price), _moved(stop, intent.stop_price)
+    if limit_up is None or stop_up is None or (more > DUST if opens else more < -DUST):
+        return False
+    nearer = (limit_up, -stop_up) if buys else (-limit_up, stop_up)
+    return all(move <= DUST for move in nearer) if opens else all(move >= -DUST for move in nearer)
+
+
+def _moved(old: float | None, new: float | None) -> float | None:
+    """How far a price goes up; None where that cannot be told."""
+    if new is None:
+        return 0.0
+    return None if old is None else new - old
 
 
 def _total(desk: Desk, target: Intent, intent: Intent, order: BrokerOrder) -> float:

@@ -64,7 +64,7 @@ class Send(NamedTuple):
 class Change(NamedTuple):
     """Send a working order with the prices and the quantity of a modify, all else as the broker has it.
 
-    ``quantity`` includes what has been filled of it.
+    ``quantity`` includes what has been filled of it; ``reduces``: it only takes risk off.
     """
 
     order_ref: str
@@ -72,6 +72,7 @@ class Change(NamedTuple):
     order_id: int
     quantity: float
     parent_id: int | None = None
+    reduces: bool = False
 
 
 class Cancel(NamedTuple):

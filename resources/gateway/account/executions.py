@@ -47,6 +47,7 @@ def execution(
         "currency": contract["currency"],
         "realized": None,
         "visible": True,
+        "account": ticket.account,
     }
 
 
@@ -57,7 +58,7 @@ def message(record: Mapping[str, Any], request: int, style: str) -> Values:
         **record["contract"],
         "reqId": request,
         "time": spell_time(datetime.fromisoformat(record["at"]), style),
-        "account": ACCOUNT,
+        "account": account_of(record),
         "liquidation": 0,
         "evRule": "",
         "evMultiplier": None,
@@ -91,7 +92,13 @@ def booking(record: Mapping[str, Any], multiplier: float) -> Booking:
         commission=record["commission"] or 0.0,
         currency=record["currency"],
         reference=record["execId"],
+        account=account_of(record),
     )
+
+
+def account_of(record: Mapping[str, Any]) -> str:
+    """Account of an execution; those of old journals name none."""
+    return str(record.get("account") or ACCOUNT)
 
 
 def filtered(records: Iterable[Values], wanted: Mapping[str, Any], now: datetime) -> list[Values]:
@@ -110,7 +117,7 @@ def _passes(record: Mapping[str, Any], wanted: Mapping[str, Any], since: datetim
         given["symbol"] in {"", None, contract["symbol"]}
         and given["secType"] in {"", None, contract["secType"]}
         and given["exchange"] in {"", None, contract["exchange"], record["executionExchange"]}
-        and given["account"] in {"", None, ACCOUNT}
+        and given["account"] in {"", None, account_of(record)}
         and side in {"", None, record["side"]}
         and given["clientId"] in {None, 0, record["clientId"]}
         and (since is None or datetime.fromisoformat(record["at"]) >= since)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.gateway.account import executions as fills
-from resources.gateway.account.positions import Booking
+from resources.gateway.account.positions import ACCOUNT, Booking
 from resources.gateway.broker import Broker
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.instruments.occ import option_terms
-from resources.gateway.orders.placing import make_ticket, meet_market
+from resources.gateway.orders.placing import make_ticket, meet_market, option_row
 from resources.gateway.orders.ticket import Ticket
 from resources.gateway.wire.layout.fields import Values
+from trading.ledger import split_contract
 from trading.matching import split_order
 
 _PRICES = (
@@ -24,6 +25,7 @@ _PRICES = (
     "triggerPrice",
     "adjustedStopPrice",
     "adjustedStopLimitPrice",
+    "scalePriceIncrement",
 )
 HAND = -1
 """Client id of orders that were entered by hand."""
@@ -33,6 +35,7 @@ def manual_order(broker: Broker, instrument: Instrument, terms: Mapping[str, Any
     """Order entered by hand, such as by the person who watches the account."""
     order = {"action": "BUY", "orderType": "MKT", "tif": "GTC", "transmit": True, **terms}
     order["totalQuantity"] = float(order["totalQuantity"])
+    order.setdefault("account", ACCOUNT)
     ticket = make_ticket(broker, HAND, 0, order, instrument)
     ticket.status = ticket.working_status()
     broker.save(ticket)
@@ -42,7 +45,13 @@ def manual_order(broker: Broker, instrument: Instrument, terms: Mapping[str, Any
 
 
 def manual_trade(
-    broker: Broker, instrument: Instrument, quantity: float, price: float, *, reference: str = ""
+    broker: Broker,
+    instrument: Instrument,
+    quantity: float,
+    price: float,
+    *,
+    reference: str = "",
+    account: str = ACCOUNT,
 ) -> Values:
     """Execution without any order: a trade by telephone, an assignment, an exercise.
 
@@ -55,6 +64,7 @@ def manual_trade(
     """
     side = "BUY" if quantity > 0 else "SELL"
     values = {"action": side, "orderType": "MKT", "totalQuantity": abs(quantity), "orderRef": reference}
+    values["account"] = account
     ticket = make_ticket(broker, HAND, 0, values, instrument)
     identity = fills.execution_id(broker.next_execution())
     _count_fill(ticket, abs(quantity), price)
@@ -68,14 +78,16 @@ def manual_trade(
     return record
 
 
-def exercise(broker: Broker, option: Instrument, quantity: float, *, lapse: bool = False) -> None:
+def exercise(
+    broker: Broker, option: Instrument, quantity: float, *, lapse: bool = False, account: str = ACCOUNT
+) -> None:
     """Exercise long options, or let them lapse: the options go, the underlying comes at the strike."""
-    _deliver(broker, option, -quantity, "lapse" if lapse else "exercise", deliver=not lapse)
+    _deliver(broker, option, -quantity, "lapse" if lapse else "exercise", account)
 
 
-def assign(broker: Broker, option: Instrument, quantity: float) -> None:
+def assign(broker: Broker, option: Instrument, quantity: float, *, account: str = ACCOUNT) -> None:
     """Assignment of short options: the options go, the underlying is delivered at the strike."""
-    _deliver(broker, option, quantity, "assignment", deliver=True)
+    _deliver(broker, option, quantity, "assignment", account)
 
 
 def late_fill(broker: Broker, ticket: Ticket, quantity: float, price: float) -> Values:
@@ -115,6 +127,7 @@ def correct(
         "execId": f"{wanted}.{revision:02d}",
         "shares": last["shares"] if shares is None else shares,
         "price": last["price"] if price is None else price,
+        "visible": True,  # it is news of today, of whatever day the execution was
     }
     broker.replace_execution(last, record)
     return record
@@ -126,13 +139,11 @@ def bust(broker: Broker, identity: str) -> Values:
 
 
 def split(broker: Broker, instrument: Instrument, ratio: float) -> None:
-    """Split an instrument: positions and working orders are adjusted."""
-    held = broker.account.positions.get(instrument.con_id)
-    if held is not None and held.quantity:
-        broker.book_movement(
-            Booking("split", con_id=instrument.con_id, ratio=ratio, currency=instrument.currency)
-        )
-        broker.emit_position(instrument)
+    """Split an instrument: positions, working orders, and the options on it are adjusted."""
+    _split_positions(broker, instrument, ratio)
+    split_options(broker, instrument, ratio)
+    broker.quotes.split(instrument.symbol, ratio)
+    broker.note("quote_split", {"symbol": instrument.symbol, "ratio": ratio})
     for ticket in broker.book.active():
         if ticket.symbol == instrument.symbol:
             split_order(ticket.work, ratio)
@@ -141,19 +152,58 @@ def split(broker: Broker, instrument: Instrument, ratio: float) -> None:
             broker.report(ticket)
 
 
-def pay(broker: Broker, amount: float, currency: str, reference: str) -> None:
+def split_options(broker: Broker, underlying: Instrument, ratio: float) -> None:
+    """Adjust the options on an underlying that splits, as the ledger does (see ``split_contract``).
+
+    Positions move to the new contract; orders in the old one are cancelled, as the exchanges do.
+    """
+    for option in broker.instruments.options(underlying.con_id):
+        holders = broker.holders(option.con_id)
+        working = [ticket for ticket in broker.book.active() if ticket.symbol == option.symbol]
+        terms = split_contract(option.local_symbol, ratio)
+        if terms is None or not (holders or working):
+            continue
+        if working:
+            broker.cancel_tickets(working, "the contract was adjusted for a split")
+        row = {**option_row(option), "symbol": terms.symbol, "underlying": underlying.symbol}
+        row["deliverable"] = option.deliverable * terms.deliverable
+        new = broker.instruments.add(row)
+        broker.note("instrument_row", {"row": row})
+        _split_positions(broker, option, terms.contracts)
+        quote = broker.quotes.get(option.symbol)
+        if quote is not None:
+            broker.quotes.trade(new.symbol, quote.last / terms.contracts, 0.0, broker.clock.now())
+        for name in holders:
+            moved = Booking(
+                "move", con_id=option.con_id, to=new.con_id, currency=option.currency, account=name
+            )
+            broker.book_movement(moved)
+            broker.emit_position(option, name)
+            broker.emit_position(new, name)
+
+
+def _split_positions(broker: Broker, instrument: Instrument, ratio: float) -> None:
+    for name in broker.holders(instrument.con_id):
+        booking = Booking("split", con_id=instrument.con_id, ratio=ratio, currency=instrument.currency)
+        broker.book_movement(booking._replace(account=name))
+        broker.emit_position(instrument, name)
+
+
+def pay(broker: Broker, amount: float, currency: str, reference: str, account: str = ACCOUNT) -> None:
     """Move cash: a deposit, a withdrawal, a dividend."""
-    broker.book_movement(Booking("cash", amount=amount, currency=currency, reference=reference))
+    booking = Booking("cash", amount=amount, currency=currency, reference=reference, account=account)
+    broker.book_movement(booking)
 
 
-def _deliver(broker: Broker, option: Instrument, quantity: float, reason: str, *, deliver: bool) -> None:
+def _deliver(broker: Broker, option: Instrument, quantity: float, reason: str, account: str) -> None:
     terms = option_terms(option.local_symbol)
     owner = broker.instruments.by_id(option.under_con_id)
-    manual_trade(broker, option, quantity, 0.0, reference=reason)
-    if not deliver or terms is None or owner is None:
+    manual_trade(broker, option, quantity, 0.0, reference=reason, account=account)
+    if reason == "lapse" or terms is None or owner is None:
         return
-    shares = -quantity * option.multiplier * (1 if terms.right == "C" else -1)
-    manual_trade(broker, owner, shares, terms.strike, reference=reason)
+    shares = -quantity * option.multiplier * option.deliverable * (1 if terms.right == "C" else -1)
+    price = terms.strike / option.deliverable
+    manual_trade(broker, owner, shares, price, reference=reason, account=account)
 
 
 def _count_fill(ticket: Ticket, quantity: float, price: float) -> None:
@@ -166,6 +216,9 @@ def _split_terms(ticket: Ticket, ratio: float) -> None:
     ticket.order["totalQuantity"] = ticket.total * ratio
     ticket.best = ticket.best / ratio if ticket.best is not None else None
     amounts = _PRICES if ticket.order.get("adjustableTrailingUnit") else (*_PRICES, "adjustedTrailingAmount")
+    for name in ("scaleInitLevelSize", "scaleSubsLevelSize"):
+        if ticket.order.get(name):
+            ticket.order[name] = max(round(ticket.order[name] * ratio), 1)
     for name in amounts:
         if ticket.order.get(name):
             ticket.order[name] = ticket.order[name] / ratio

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from resources.gateway.account.positions import Valuation, margin
-from resources.gateway.broker import Broker
+from resources.gateway.account.positions import ACCOUNT, Valuation, margin
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.wire.layout.fields import Values
 
+if TYPE_CHECKING:
+    from resources.gateway.broker import Broker
 
-def value_account(broker: Broker, changes: Mapping[int, float] | None = None) -> Valuation:
-    """Account at last prices, in the base currency; foreign cash counts at the rate of its pair.
+
+def value_account(
+    broker: Broker, changes: Mapping[int, float] | None = None, name: str = ACCOUNT
+) -> Valuation:
+    """An account at last prices, in the base currency; foreign cash counts at the rate of its pair.
 
     Parameters
     ----------
     changes : mapping, optional
         Contract id to units bought more (or sold, negative), paid at the last price.
     """
-    cash = sum(broker.account.cash(code) * exchange_rate(broker, code) for code in broker.account.cents)
+    account = broker.accounts[name]
+    cash = sum(account.cash(code) * exchange_rate(broker, code) for code in account.cents)
     totals = {
         "stock": 0.0,
         "option": 0.0,
@@ -28,15 +34,15 @@ def value_account(broker: Broker, changes: Mapping[int, float] | None = None) ->
         "initial": 0.0,
         "maintenance": 0.0,
     }
-    held = {number: position.quantity for number, position in broker.account.held().items()}
+    held = {number: position.quantity for number, position in account.held().items()}
     for number, quantity in (changes or {}).items():
         held[number] = held.get(number, 0.0) + quantity
     for number, quantity in held.items():
         instrument = broker.instruments.by_id(number)
         if instrument is None or quantity == 0:
             continue
-        position = broker.account.positions.get(number)
-        price = mark(broker, instrument)
+        position = account.positions.get(number)
+        price = mark(broker, instrument, name)
         rate = exchange_rate(broker, instrument.currency)
         value = quantity * price * instrument.multiplier * rate
         totals["option" if instrument.sec_type == "OPT" else "stock"] += value
@@ -50,25 +56,25 @@ def value_account(broker: Broker, changes: Mapping[int, float] | None = None) ->
         instrument = broker.instruments.by_id(number)
         if instrument is not None:
             rate = exchange_rate(broker, instrument.currency)
-            cash -= quantity * mark(broker, instrument) * instrument.multiplier * rate
+            cash -= quantity * mark(broker, instrument, name) * instrument.multiplier * rate
     return Valuation(
         cash,
         totals["stock"],
         totals["option"],
         totals["gross"],
         totals["unrealised"],
-        sum(one.realised * exchange_rate(broker, one.currency) for one in broker.account.positions.values()),
+        sum(one.realised * exchange_rate(broker, one.currency) for one in account.positions.values()),
         totals["initial"],
         totals["maintenance"],
     )
 
 
-def mark(broker: Broker, instrument: Instrument) -> float:
+def mark(broker: Broker, instrument: Instrument, name: str = ACCOUNT) -> float:
     """Last price of an instrument, its average cost where it has no price."""
     price = broker.quotes.price(instrument)
     if price is not None:
         return price
-    position = broker.account.positions.get(instrument.con_id)
+    position = broker.accounts[name].positions.get(instrument.con_id)
     return position.average_cost / instrument.multiplier if position else 0.0
 
 
@@ -88,8 +94,14 @@ def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refu
     """Refusal of an order that the equity of the account does not cover."""
     if not broker.settings.check_margin or values.get("whatIf") or values.get("parentId"):
         return None
-    before = value_account(broker)
-    after = value_account(broker, _changes(instrument, values))
+    if values.get("faGroup"):
+        shares = len(broker.names)
+        parts = [{**values, "account": name, "totalQuantity": values["totalQuantity"] / shares, "faGroup": ""}
+                 for name in broker.names]  # fmt: skip
+        return next((one for part in parts if (one := check_margin(broker, instrument, part))), None)
+    name = values.get("account") or ACCOUNT
+    before = value_account(broker, name=name)
+    after = value_account(broker, _changes(instrument, values), name)
     available = after.equity_with_loan - after.initial_margin
     if available >= 0.0 or available >= before.equity_with_loan - before.initial_margin:
         return None
@@ -103,8 +115,9 @@ def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refu
 
 def what_if(broker: Broker, instrument: Instrument, client_id: int, values: Values) -> Values:
     """Values of the openOrder message that answers what an order would do."""
-    before = value_account(broker)
-    after = value_account(broker, _changes(instrument, values))
+    name = values.get("account") or ACCOUNT
+    before = value_account(broker, name=name)
+    after = value_account(broker, _changes(instrument, values), name)
     quantity = float(values["totalQuantity"])
     price = values.get("lmtPrice") or mark(broker, instrument)
     cost = broker.costs[instrument.asset_class].commission.cost(quantity, abs(price), instrument.multiplier)
@@ -138,3 +151,16 @@ def _changes(instrument: Instrument, values: Values) -> dict[int, float]:
     if instrument.legs:
         return {number: ratio * quantity for number, ratio in instrument.legs}
     return {instrument.con_id: quantity}
+
+
+def allocation_weights(broker: Broker, method: str) -> dict[str, float]:
+    """What each account counts for where an advisor's order is divided by a method."""
+    weights = {}
+    for name in broker.names:
+        worth = value_account(broker, name=name)
+        amounts = {
+            "NetLiq": worth.net_liquidation,
+            "AvailableEquity": worth.equity_with_loan - worth.initial_margin,
+        }
+        weights[name] = max(amounts.get(method, 1.0), 1e-9)
+    return weights

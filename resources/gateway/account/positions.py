@@ -7,19 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 ACCOUNT = "SIM000001"
-"""Name of the account: nobody may take it for a real one."""
+"""Name of the first account: nobody may take it for a real one."""
 
 _DUST = 1e-9
+
+
+def account_names(count: int) -> tuple[str, ...]:
+    """Names of so many accounts, as they are called inside a gateway."""
+    return tuple(f"SIM{number:06d}" for number in range(1, count + 1))
 
 
 class Booking(NamedTuple):
     """One movement of the account.
 
     ``quantity`` is signed; ``amount`` is cash besides the trade, such as a deposit or a dividend; a split
-    gives its ratio. ``commission`` is in the currency, to the cent.
+    gives its ratio, a move to another contract its id. ``commission`` is in the currency, to the cent.
     """
 
-    kind: Literal["trade", "cash", "split"]
+    kind: Literal["trade", "cash", "split", "move"]
     con_id: int = 0
     quantity: float = 0.0
     price: float = 0.0
@@ -29,6 +34,8 @@ class Booking(NamedTuple):
     ratio: float = 1.0
     currency: str = "USD"
     reference: str = ""
+    account: str = ACCOUNT
+    to: int = 0
 
 
 @dataclass(slots=True)
@@ -58,6 +65,10 @@ class Account:
         position = self.positions.setdefault(
             booking.con_id, Position(multiplier=booking.multiplier, currency=booking.currency)
         )
+        if booking.kind == "move":
+            self.positions[booking.con_id] = Position(0.0, 0.0, position.multiplier, position.currency)
+            self.positions[booking.to] = position
+            return 0.0
         if booking.kind == "split":
             position.quantity *= booking.ratio
             position.average_cost /= booking.ratio
@@ -128,7 +139,7 @@ class Valuation(NamedTuple):
 
 
 def account_values(
-    valuation: Valuation, cash: Mapping[str, tuple[float, float]], currency: str
+    valuation: Valuation, cash: Mapping[str, tuple[float, float]], currency: str, account: str
 ) -> list[tuple[str, str, str]]:
     """Tag, value and currency of everything an account update reports.
 
@@ -162,7 +173,7 @@ def account_values(
         "RealizedPnL": valuation.realised,
     }
     rows = [
-        ("AccountCode", ACCOUNT, ""),
+        ("AccountCode", account, ""),
         ("AccountReady", "true", ""),
         ("AccountType", "INDIVIDUAL", ""),
         *((tag, f"{amount:.2f}", currency) for tag, amount in amounts.items()),

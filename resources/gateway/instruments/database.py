@@ -50,6 +50,9 @@ class Instrument:
         ``YYYYMMDD`` for options and futures, else empty.
     legs : tuple of (int, int)
         Contract id and signed ratio of the legs of a combination.
+    deliverable : float
+        Units of the underlying that an option stands for, per unit of its multiplier: not 1 after a split
+        that does not divide the strike.
     """
 
     con_id: int
@@ -72,6 +75,7 @@ class Instrument:
     long_name: str = ""
     industry: str = ""
     legs: tuple[tuple[int, int], ...] = ()
+    deliverable: float = 1.0
 
     @property
     def smart(self) -> bool:
@@ -268,6 +272,7 @@ class Instruments:
             under_con_id=owner.con_id if owner else 0,
             under_symbol=owner.ticker if owner else terms.root,
             long_name=owner.long_name if owner else terms.root,
+            deliverable=float(row.get("deliverable") or 1.0),
         )
 
 

@@ -204,11 +204,12 @@ def _rounded(bar: Bar) -> Bar:
 
 
 def _volatilities(tape: Tape, symbol: str, bars: Sequence[PastBar]) -> list[PastBar]:
-    """Standard deviation of the daily returns before each bar, a year's."""
+    """Standard deviation of the daily returns before each bar, a year's; a split is no return."""
     result = []
     for one in bars:
         known = tape.bars(symbol, "1d", one.closes_at - timedelta(days=3 * _RETURNS), one.closes_at)
-        closes = [entry.bar.close for entry in known][-_RETURNS - 1 :]
+        days = [PastBar(entry.closes_at, *entry) for entry in known[-_RETURNS - 1 :]]
+        closes = [_adjusted(tape, symbol, day, one.session, dividends=False).bar.close for day in days]
         returns = [math.log(after / before) for before, after in pairwise(closes)]
         if len(returns) > 1:
             level = round(statistics.stdev(returns) * math.sqrt(_YEAR), 8)

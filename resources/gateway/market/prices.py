@@ -66,12 +66,19 @@ class Tape:
         self._actions_loader = actions
         self._changed = changed
         self._actions: list[Mapping[str, Any]] = []
+        self.generation = 0
         self.refresh()
+
+    @property
+    def live(self) -> bool:
+        """Whether the bars come from where more of them may arrive at any time."""
+        return self._loader is not None
 
     def refresh(self) -> None:
         """Ask the loader again for what is needed from now on: the lake may have more."""
         if not self._changed():
             return
+        self.generation += 1
         self._loaded.clear()
         if self._hours_loader is not None:
             self._hours.update(self._hours_loader())
@@ -108,6 +115,24 @@ class Tape:
     def actions(self, session: date) -> list[Mapping[str, Any]]:
         """Corporate actions whose ex date is a session."""
         return [row for row in self._actions if row["ex_date"] == session]
+
+    def action_days(self, after: date, until: date) -> list[date]:
+        """Ex dates after a day, up to another."""
+        return sorted({row["ex_date"] for row in self._actions if after < row["ex_date"] <= until})
+
+    def finest(self, symbol: str, first: datetime, last: datetime) -> list[tuple[datetime, TimedBar]]:
+        """Start and bar of what a symbol traded after a time, of each session the finest bars there are."""
+        found: dict[date, list[tuple[datetime, TimedBar]]] = {}
+        for timeframe in (name for name in self.timeframes(symbol) if name != "1w"):
+            length = timedelta(days=1) if timeframe == "1d" else SPANS[timeframe]
+            for entry in self.bars(symbol, timeframe, first, last):
+                starts = entry.closes_at - length
+                if timeframe == "1d":
+                    starts = self.hours(entry.session, [symbol]).opens_at
+                same = found.setdefault(entry.session, [])
+                if not same or starts >= same[-1][1].closes_at:
+                    same.append((starts, entry))
+        return sorted(pair for pairs in found.values() for pair in pairs)
 
     def actions_since(self, symbol: str, session: date, until: date) -> list[Mapping[str, Any]]:
         """Corporate actions of a symbol after a session, up to a day."""

@@ -14,7 +14,7 @@ from trading.orders import Bar
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Last price of a symbol and the day it belongs to."""
+    """Last price of a symbol and the day it belongs to; ``value`` is the money that its volume cost."""
 
     last: float
     size: float
@@ -26,6 +26,7 @@ class Quote:
     volume: float = 0.0
     bid: float | None = None
     ask: float | None = None
+    value: float = 0.0
 
 
 class Quotes:
@@ -65,7 +66,7 @@ class Quotes:
         """A single trade at a price."""
         known = self._quotes.get(symbol)
         if known is None:
-            quote = Quote(price, size, at, price, price, price, price, size)
+            quote = Quote(price, size, at, price, price, price, price, size, value=price * size)
         else:
             quote = replace(
                 known,
@@ -75,6 +76,7 @@ class Quotes:
                 high=max(known.high, price),
                 low=min(known.low, price),
                 volume=known.volume + size,
+                value=known.value + price * size,
                 bid=None,
                 ask=None,
             )
@@ -97,14 +99,38 @@ class Quotes:
         """End of a bar."""
         known = self._quotes.get(symbol)
         previous = known.previous_close if known else bar.open
-        self._quotes[symbol] = Quote(bar.close, 0.0, at, bar.open, bar.high, bar.low, previous, bar.volume)
+        self._quotes[symbol] = Quote(
+            bar.close, 0.0, at, bar.open, bar.high, bar.low, previous, bar.volume, value=_paid(bar)
+        )
+
+    def extend(self, symbol: str, bar: Bar, at: datetime) -> None:
+        """End of a bar that is a part of the day."""
+        known = self._quotes.get(symbol)
+        if known is None:
+            self.finish(symbol, bar, at)
+            return
+        high, low = max(known.high, bar.high), min(known.low, bar.low)
+        volume, value = known.volume + bar.volume, known.value + _paid(bar)
+        self._quotes[symbol] = replace(
+            known, last=bar.close, size=0.0, at=at, high=high, low=low, volume=volume, value=value
+        )
+
+    def split(self, symbol: str, ratio: float) -> None:
+        """Prices of before a split in units of after it."""
+        known = self._quotes.get(symbol)
+        if known is None:
+            return
+        names = ("last", "open", "high", "low", "previous_close", "bid", "ask")
+        prices = {name: getattr(known, name) for name in names}
+        changed = {name: price / ratio for name, price in prices.items() if price is not None}
+        self._quotes[symbol] = replace(known, volume=known.volume * ratio, **changed)
 
     def end_day(self) -> None:
         """Let every last price be the close that the next day is compared with."""
         for symbol, quote in self._quotes.items():
             last = quote.last
             self._quotes[symbol] = replace(
-                quote, open=last, high=last, low=last, previous_close=last, volume=0.0
+                quote, open=last, high=last, low=last, previous_close=last, volume=0.0, value=0.0
             )
 
     def _modelled(self, option: Instrument) -> float | None:
@@ -114,7 +140,8 @@ class Quotes:
         if terms is None or spot is None:
             return None
         years = years_to(terms.expiry, self._clock.now().date())
-        return round(option_greeks(terms.right, spot, terms.strike, years, VOLATILITY).price, 2)
+        worth = spot * option.deliverable
+        return round(option_greeks(terms.right, worth, terms.strike, years, VOLATILITY).price, 2)
 
     def _combined(self, instrument: Instrument) -> float | None:
         total = 0.0
@@ -125,3 +152,8 @@ class Quotes:
                 return None
             total += ratio * price
         return round(total, 8)
+
+
+def _paid(bar: Bar) -> float:
+    """Money that a bar's volume cost, at its typical price."""
+    return (bar.high + bar.low + bar.close) / 3 * bar.volume

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from resources.gateway.account.positions import ACCOUNT
+from resources.gateway.account.allocation import problem
 from resources.gateway.instruments.database import Instrument
+from resources.gateway.orders.scaling import NOT_SIMULATED, is_scaled
 from resources.gateway.orders.translate import TIMES_IN_FORCE, TYPES
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.times import TimeSpellingError, read_time
@@ -49,12 +50,18 @@ def check_tick(values: Values, instrument: Instrument) -> Refusal | None:
     return None
 
 
-def _account(values: Values, _: Instrument) -> Refusal | None:
-    if values.get("account") not in {"", None, ACCOUNT}:
-        return Refusal(
-            321, f"Error validating request.-'bH' : cause - Invalid account code '{values['account']}'."
-        )
-    return None
+def check_account(values: Values, names: Sequence[str]) -> Refusal | None:
+    """Refusal of an order for no account of the login, or for none at all where there are several."""
+    if values.get("faGroup"):
+        text = problem(values, names)
+        return Refusal(321, f"Error validating request.-'bH' : cause - {text}") if text else None
+    if values.get("account") in names or (not values.get("account") and len(names) == 1):
+        return None
+    if not values.get("account"):
+        return Refusal(435, "You must specify an account.")
+    return Refusal(
+        321, f"Error validating request.-'bH' : cause - Invalid account code '{values['account']}'."
+    )
 
 
 def _side(values: Values, _: Instrument) -> Refusal | None:
@@ -152,9 +159,32 @@ _ADJUSTED = {
     "TRAIL LIMIT": ("adjustedStopPrice", "adjustedTrailingAmount", "lmtPriceOffset"),
 }
 
+
+def _scale(values: Values, _: Instrument) -> Refusal | None:
+    if not is_scaled(values):
+        return None
+    left_out = [name for name in NOT_SIMULATED if values.get(name)]
+    if left_out:
+        text = f"The simulated gateway does not simulate {', '.join(left_out)}."
+    elif values["orderType"] != "LMT" or values.get("parentId"):
+        text = "A scale order is a LMT order without a parent."
+    elif not (values.get("scaleInitLevelSize") or 0) > 0:
+        text = "A scale order needs the size of its first level."
+    else:
+        return None
+    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+
+
+def _hedge(values: Values, _: Instrument) -> Refusal | None:
+    if values.get("hedgeType"):
+        text = f"The simulated gateway does not simulate hedging orders (type {values['hedgeType']})."
+        return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+    return None
+
+
 _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
-    _account,
     _side,
+    _hedge,
     _quantity,
     _type,
     _prices,
@@ -162,6 +192,7 @@ _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
     _algorithm,
     _conditions,
     _adjustment,
+    _scale,
     check_tick,
 )
 

@@ -34,16 +34,16 @@ def _holds(broker: Broker, ticket: Ticket, condition: Values) -> bool:
     if condition["type"] == 3:
         passed = broker.clock.now() >= read_time(condition["time"], broker.clock.now())
         return passed == bool(condition["isMore"])
-    found = _measure(broker, condition)
+    found = _measure(broker, ticket, condition)
     if found is None:
         return False
     value, level = found
     return value >= level if condition["isMore"] else value <= level
 
 
-def _measure(broker: Broker, condition: Values) -> tuple[float, float] | None:
+def _measure(broker: Broker, ticket: Ticket, condition: Values) -> tuple[float, float] | None:
     if condition["type"] == 4:
-        return _margin_cushion(broker), float(condition["percent"] or 0)
+        return _margin_cushion(broker, ticket), float(condition["percent"] or 0)
     instrument = broker.instruments.by_id(condition["conId"] or 0)
     quote = broker.quotes.get(instrument.symbol) if instrument else None
     if quote is None:
@@ -64,9 +64,9 @@ def _executed(broker: Broker, ticket: Ticket, condition: Values) -> bool:
     )
 
 
-def _margin_cushion(broker: Broker) -> float:
+def _margin_cushion(broker: Broker, ticket: Ticket) -> float:
     from resources.gateway.account.margins import value_account  # noqa: PLC0415 - the two need each other
 
-    valuation = value_account(broker)
+    valuation = value_account(broker, name=ticket.account)
     net = valuation.net_liquidation
     return (valuation.equity_with_loan - valuation.maintenance_margin) / net * 100 if net else 0.0

@@ -58,16 +58,73 @@ def check_time(broker: Broker, hours: Hours | None = None) -> None:
         _slices(broker, hours, {})
 
 
-def end_day(broker: Broker) -> None:
-    """End of a session in a continuous market: day orders end, close orders meet the last price."""
-    for ticket in broker.book.active():
+def stretch(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours, opens_at: datetime) -> None:
+    """Work orders through bars that have arrived in a market that is always open.
+
+    Orders placed before a bar are worked through it by the desk's own rules; those placed within it meet its
+    close only, and those placed later nothing of it.
+
+    Parameters
+    ----------
+    hours : Hours
+        Start and end of the bars.
+    opens_at : datetime
+        Open of their session: a quote from before it begins a new day.
+    """
+    bars = _with_combinations(broker, bars)
+    for symbol, bar in bars.items():
+        known = broker.quotes.get(symbol)
+        if known is None or known.at <= opens_at:
+            broker.quotes.open(symbol, bar, hours.opens_at)
+    active = broker.book.active()
+    before = [ticket for ticket in active if ticket.born_by(hours.opens_at)]
+    for ticket in before:
+        if ticket.symbol in bars:
+            trail(ticket, bars[ticket.symbol].open)
+    _wake(broker, before, bars)
+    waiting = [ticket for ticket in before if ticket.waits and not ticket.done]
+    work = SessionWork(broker.costs, active, session)
+    for symbol, bar in _touched(before, bars).items():
+        work.trade([t for t in before if t.symbol == symbol and not t.waits], symbol, bar)
+    broker.settle(work, active, {})
+    _follow_path(broker, waiting, bars, hours, scheduled=False)
+    whole_day = hours.opens_at <= opens_at
+    for symbol, bar in bars.items():
+        if whole_day:
+            broker.quotes.finish(symbol, bar, hours.closes_at)
+        else:
+            broker.quotes.extend(symbol, bar, hours.closes_at)
+    for ticket in before:
+        if not (ticket.done or ticket.waits) and ticket.symbol in bars and ticket.work.live:
+            _close_of(broker, ticket, bars[ticket.symbol])
+    meet_market(broker, [t for t in active if t not in before and t.born_by(hours.closes_at)])
+    finish_at_once(broker, before)
+    broker.follow(active)
+    broker.account_changed = True
+
+
+def end_day(broker: Broker, session: date | None = None, closed_at: datetime | None = None) -> None:
+    """End of a session in a continuous market: day orders end, close orders meet the last price.
+
+    Parameters
+    ----------
+    session : date, optional
+        Session that ends; that of the clock by default.
+    closed_at : datetime, optional
+        When it closed: orders placed later are of the next one.
+    """
+    concerned = [t for t in broker.book.active() if closed_at is None or t.born_by(closed_at)]
+    for ticket in concerned:
         closes = ticket.work.order_type == "market_on_close" or "close" in ticket.waits
         price = broker.quotes.price(broker.instrument_of(ticket))
         if closes and price is not None and ticket.work.live:
             ticket.waits = [wait for wait in ticket.waits if wait != "close"]
             _alone(broker, ticket, price)
-    broker.work(lambda session: session.end(lambda _: None))
-    expire_options(broker, broker.clock.now().date())
+    day = session or broker.clock.now().date()
+    ending = SessionWork(broker.quote_costs, concerned, day)
+    ending.end(lambda _: None)
+    broker.settle(ending, concerned, {})
+    expire_options(broker, day)
     broker.end_day()
 
 
@@ -130,6 +187,7 @@ def _close_of(broker: Broker, ticket: Ticket, bar: Bar) -> None:
         return
     if ticket.waits:
         return
+    adjust(ticket, bar.high if ticket.work.side == "SELL" else bar.low)
     if ticket.best is None:
         trail(ticket, bar.close)
         return
@@ -139,7 +197,9 @@ def _close_of(broker: Broker, ticket: Ticket, bar: Bar) -> None:
         _alone(broker, ticket, work.stop_price)
 
 
-def _follow_path(broker: Broker, waiting: list[Ticket], bars: Mapping[str, Bar], hours: Hours) -> None:
+def _follow_path(
+    broker: Broker, waiting: list[Ticket], bars: Mapping[str, Bar], hours: Hours, *, scheduled: bool = True
+) -> None:
     if not waiting:
         return
     step = (hours.closes_at - hours.opens_at) / POINTS
@@ -152,7 +212,8 @@ def _follow_path(broker: Broker, waiting: list[Ticket], bars: Mapping[str, Bar],
         for ticket in waiting:
             if not ticket.done and ticket.symbol in now:
                 _step(broker, ticket, before[ticket.symbol], now[ticket.symbol])
-        _slices(broker, hours, {symbol: bar.volume / POINTS for symbol, bar in bars.items()})
+        if scheduled:
+            _slices(broker, hours, {symbol: bar.volume / POINTS for symbol, bar in bars.items()})
         before = now
 
 
@@ -209,8 +270,12 @@ def _meet(broker: Broker, symbol: str, price: float, size: float) -> None:
 
 
 def _wake_all(broker: Broker, bars: Mapping[str, Bar] | None) -> list[Ticket]:
+    return _wake(broker, broker.book.active(), bars)
+
+
+def _wake(broker: Broker, tickets: Iterable[Ticket], bars: Mapping[str, Bar] | None) -> list[Ticket]:
     woken = []
-    for ticket in broker.book.active():
+    for ticket in tickets:
         if not ticket.waits and not ticket.order.get("conditions"):
             continue
         if to_be_cancelled(broker, ticket):

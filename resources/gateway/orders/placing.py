@@ -7,7 +7,15 @@ from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.broker import Broker
 from resources.gateway.events import error
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.orders.checks import MAX_ORDER_ID, NO_DEFINITION, READ_ONLY, Refusal, check_order
+from resources.gateway.orders.checks import (
+    MAX_ORDER_ID,
+    NO_DEFINITION,
+    READ_ONLY,
+    Refusal,
+    check_account,
+    check_order,
+)
+from resources.gateway.orders.scaling import begin
 from resources.gateway.orders.ticket import Ticket, open_order
 from resources.gateway.orders.translate import apply_terms, market_order
 from resources.gateway.orders.waiting import adjust, first_waits, trail, wake
@@ -58,6 +66,7 @@ def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
     work.quantity, work.held, work.original = rest - held, held, float(values["totalQuantity"])
     ticket.waits = [] if not was_waiting else ["transmit"]
     ticket.waits += first_waits(broker, ticket)
+    begin(ticket)
     _transmit(broker, ticket, values, changed=True)
     return ticket
 
@@ -141,6 +150,7 @@ def _place_new(broker: Broker, client_id: int, order_id: int, values: Values) ->
         return None
     refusal = (
         _refuse_id(broker, client_id, order_id)
+        or check_account(values, broker.names)
         or check_order(values, instrument, broker.clock.now())
         or _refuse_parent(broker, client_id, values)
         or check_margin(broker, instrument, values)
@@ -170,7 +180,8 @@ def make_ticket(
     if values.get("exchange"):
         contract["exchange"] = values["exchange"]
     order = {"account": ACCOUNT, **_terms(values)}
-    order["account"] = order["account"] or ACCOUNT
+    if not order.get("faGroup"):
+        order["account"] = order["account"] or ACCOUNT
     order["tif"] = order.get("tif") or "DAY"
     for name in ("comboLegs", "deltaNeutral"):
         if values.get(name):
@@ -180,6 +191,7 @@ def make_ticket(
     )
     _join_family(broker, ticket, values)
     ticket.waits = first_waits(broker, ticket)
+    begin(ticket)
     broker.book.put(ticket)
     return ticket
 
@@ -272,10 +284,11 @@ def _refuse_change(broker: Broker, ticket: Ticket, values: Values) -> Refusal | 
         return _DUPLICATE
     instrument = resolve(broker, values)
     same = instrument is not None and instrument.symbol == ticket.symbol
-    if not same or values.get("action") != ticket.order["action"]:
+    other = values.get("account") not in {"", None, ticket.account}
+    if not same or other or values.get("action") != ticket.order["action"]:
         return Refusal(105, "Order being modified does not match original order")
     assert instrument is not None  # noqa: S101 - for the type checker
-    refusal = check_order(values, instrument, broker.clock.now())
+    refusal = check_account(values, broker.names) or check_order(values, instrument, broker.clock.now())
     if refusal is not None:
         return refusal
     rest = float(values["totalQuantity"]) - ticket.filled

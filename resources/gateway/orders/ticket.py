@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.wire.layout.fields import Values
 from trading.orders import Order
 
@@ -84,10 +85,19 @@ class Ticket:
         """Whether nothing more can happen to the order."""
         return self.status in DONE
 
+    def born_by(self, time: datetime) -> bool:
+        """Whether the order was there at a time."""
+        return datetime.fromisoformat(self.created) <= time
+
     @property
     def order_type(self) -> str:
         """Order type in the spelling of the protocol."""
         return str(self.order.get("orderType") or "")
+
+    @property
+    def account(self) -> str:
+        """Account that it trades for."""
+        return str(self.order.get("account") or ACCOUNT)
 
     @property
     def reference(self) -> str:

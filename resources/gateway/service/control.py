@@ -16,7 +16,7 @@ from resources.gateway.account.happenings import manual_order, manual_trade
 from resources.gateway.account.reporting import begin_day
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.market.clock import SimulatedClock
-from resources.gateway.orders.moving import check_time, end_day, pass_time, quote, replay, replay_close
+from resources.gateway.orders.moving import end_day, pass_time, quote, replay, replay_close
 from resources.gateway.orders.placing import meet_market
 from resources.gateway.orders.ticket import Ticket
 from resources.gateway.service.faults import NOTICES
@@ -210,6 +210,7 @@ def trade(server: Server, arguments: Arguments) -> Answer:
         float(arguments["quantity"]),
         float(arguments["price"]),
         reference=str(arguments.get("reference", "")),
+        account=_account(server, arguments),
     )
     return server.hub.naming.outward({"execId": record["execId"]})
 
@@ -223,15 +224,19 @@ def order(server: Server, arguments: Arguments) -> Answer:
 
 def assign(server: Server, arguments: Arguments) -> Answer:
     """Assignment of ``quantity`` short options."""
-    happenings.assign(server.hub.broker, _instrument(server, arguments), float(arguments["quantity"]))
+    option, account = _instrument(server, arguments), _account(server, arguments)
+    happenings.assign(server.hub.broker, option, float(arguments["quantity"]), account=account)
     return {}
 
 
 def exercise(server: Server, arguments: Arguments) -> Answer:
     """Exercise of ``quantity`` long options, or their ``lapse``."""
-    lapse = bool(arguments.get("lapse"))
     happenings.exercise(
-        server.hub.broker, _instrument(server, arguments), float(arguments["quantity"]), lapse=lapse
+        server.hub.broker,
+        _instrument(server, arguments),
+        float(arguments["quantity"]),
+        lapse=bool(arguments.get("lapse")),
+        account=_account(server, arguments),
     )
     return {}
 
@@ -261,7 +266,8 @@ def pay(server: Server, arguments: Arguments) -> Answer:
     """Cash in (or out, negative)."""
     broker = server.hub.broker
     currency = str(arguments.get("currency", broker.settings.currency))
-    happenings.pay(broker, float(arguments["amount"]), currency, str(arguments.get("reference", "")))
+    reference = str(arguments.get("reference", ""))
+    happenings.pay(broker, float(arguments["amount"]), currency, reference, _account(server, arguments))
     return {}
 
 
@@ -279,21 +285,21 @@ def executions(server: Server, arguments: Arguments) -> Answer:
 
 
 def positions(server: Server, arguments: Arguments) -> Answer:
-    """What is held, and the cash."""
-    del arguments
+    """What an account holds, and its cash; the first one where none is named."""
     broker = server.hub.broker
+    account = broker.accounts[_account(server, arguments)]
     held = {
         entry.symbol: position.quantity
-        for number, position in broker.account.held().items()
+        for number, position in account.held().items()
         if (entry := broker.instruments.by_id(number)) is not None
     }
-    return {"positions": held, "cash": {code: cents / 100 for code, cents in broker.account.cents.items()}}
+    return {"positions": held, "cash": {code: cents / 100 for code, cents in account.cents.items()}}
 
 
 def wait(server: Server, arguments: Arguments) -> Answer:
-    """Look at the time once: what waits for it goes on."""
+    """Look at the time and at the lake once: what waits for them goes on."""
     del arguments
-    check_time(server.hub.broker)
+    server.look_at_time()
     return {}
 
 
@@ -427,6 +433,15 @@ def _bars_of(server: Server, symbols: list[str], day: date) -> dict[str, Bar]:
     return {symbol: bar for symbol, bar in found if bar is not None}
 
 
+def _account(server: Server, arguments: Arguments) -> str:
+    """Account that a command names, or the first."""
+    names = server.hub.broker.names
+    name = str(server.hub.naming.inward(arguments).get("account") or names[0])
+    if name not in names:
+        raise ControlError(f"no account is called {name}; there are {', '.join(server.hub.naming.accounts)}")
+    return name
+
+
 def _order_row(ticket: Ticket) -> Answer:
     return {
         "permId": ticket.perm_id,
@@ -434,6 +449,7 @@ def _order_row(ticket: Ticket) -> Answer:
         "orderId": ticket.order_id,
         "orderRef": ticket.reference,
         "symbol": ticket.symbol,
+        "account": ticket.account,
         "action": ticket.order.get("action"),
         "orderType": ticket.order_type,
         "status": ticket.status,

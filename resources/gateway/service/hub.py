@@ -51,7 +51,7 @@ class Hub:
         instrument_rows: Callable[[], Iterable[Mapping[str, Any]]] = list,
     ) -> None:
         self.settings = settings
-        self.naming = Naming(settings.account or ACCOUNT)
+        self.naming = Naming(tuple((settings.account or ACCOUNT).split(",")))
         self.broker = broker
         self.tape = tape
         self._instrument_rows = instrument_rows
@@ -60,6 +60,8 @@ class Hub:
         self.id_shift: dict[int, int] = {}
         self.handled: dict[str, int] = {}
         self.refused_frames: list[str] = []
+        self.followed: object = None
+        self._marked: dict[str, int] = {}
         self.swallowed: list[tuple[int, str, Values]] = []
         if settings.market == "sessions":
             broker.regular_hours = self._within_session
@@ -127,23 +129,21 @@ class Hub:
         for event in self.broker.commit():
             for session in self.sessions:
                 if session.started and _listens(session, event):
-                    values = (
-                        {**event.values, "account": ACCOUNT} if event.name == "position" else event.values
-                    )
-                    session.send(event.name, values)
+                    session.send(event.name, event.values)
         if self.broker.account_changed:
             self.broker.account_changed = False
             self._push_account()
 
     def price_changed(self, symbol: str) -> None:
         """Tell those who listen to a symbol, or to what is priced by it, the new price."""
-        from resources.gateway.service.handlers.history import push_bars  # noqa: PLC0415 - handlers need this module
+        from resources.gateway.service.handlers.history import push_bars, push_scans  # noqa: PLC0415 - handlers need this module
         from resources.gateway.service.handlers.market_data import push_quotes  # noqa: PLC0415
 
         for session in self.sessions:
             for name in self._priced_by(symbol, session):
                 push_quotes(self, session, name)
             push_bars(self, session, symbol)
+            push_scans(self, session)
 
     def _priced_by(self, symbol: str, session: Session) -> list[str]:
         """Symbols that a client listens to and whose price follows that of a symbol."""
@@ -168,7 +168,7 @@ class Hub:
 
     def welcome(self, session: Session) -> None:
         """Tell a client that has said who it is the account, its next order id and the state of the farms."""
-        session.send("managedAccounts", accounts=ACCOUNT)
+        session.send("managedAccounts", accounts=",".join(self.broker.names))
         session.send("nextValidId", orderId=self.next_order_id(session.client_id))
         if self.settings.notices:
             for code, text in FARMS:
@@ -212,7 +212,7 @@ class Hub:
     def concerned(self) -> list[str]:
         """Symbols that orders, positions or subscriptions need prices of."""
         broker = self.broker
-        numbers = set(broker.account.held())
+        numbers = {number for account in broker.accounts.values() for number in account.held()}
         for ticket in broker.book.active():
             instrument = broker.instrument_of(ticket)
             numbers |= {instrument.con_id, *(number for number, _ in instrument.legs)}
@@ -234,6 +234,17 @@ class Hub:
             if last is not None:
                 self.broker.quotes.finish(symbol, last.bar, last.closes_at)
 
+    def price_of(self, symbol: str) -> None:
+        """Know the last price of a symbol, once for each state of the lake."""
+        instrument = self.broker.instruments.by_symbol(symbol)
+        if instrument is not None and self._marked.get(symbol) != self.tape.generation:
+            self._marked[symbol] = self.tape.generation
+            for number in (instrument.under_con_id, *(number for number, _ in instrument.legs)):
+                owner = self.broker.instruments.by_id(number)
+                if owner is not None:
+                    self.price_of(owner.symbol)
+            self.price(instrument)
+
     def price(self, instrument: Instrument) -> float | None:
         """Last price: as quoted, else of the last bar; of an option without either the model's."""
         quotes = self.broker.quotes
@@ -241,7 +252,7 @@ class Hub:
             last = self.tape.last_close(instrument.symbol, self.broker.clock.now())
             if last is not None:
                 quotes.finish(instrument.symbol, last.bar, last.closes_at)
-        elif not instrument.legs and self.settings.market == "sessions":
+        elif not instrument.legs and (self.settings.market == "sessions" or self.tape.live):
             return self._newer_close(instrument.symbol) or quotes.price(instrument)
         return quotes.price(instrument)
 
@@ -251,6 +262,8 @@ class Hub:
         last = self.tape.last_close(symbol, self.broker.clock.now())
         if quote is None or last is None or last.closes_at <= quote.at:
             return None
+        if last.session > quote.at.date():
+            self.broker.quotes.open(symbol, last.bar, quote.at)
         self.broker.quotes.finish(symbol, last.bar, last.closes_at)
         return last.bar.close
 

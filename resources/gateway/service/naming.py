@@ -1,6 +1,6 @@
-"""What an account and its executions are called on the wire.
+"""What accounts and executions are called on the wire.
 
-Inside a gateway the one account and its executions have the same names in every state folder. Clients see
+Inside a gateway the accounts and their executions have the same names in every state folder. Clients see
 names of this folder's own: two gateways of one desk must not tell executions of the same id, nor positions of
 the same account, for the desk takes those for one.
 """
@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from resources.gateway.account.executions import PREFIX
-from resources.gateway.account.positions import ACCOUNT
+from resources.gateway.account.positions import ACCOUNT, account_names
 from resources.gateway.wire.layout.fields import Values
 
-_NAMES = ("account", "accounts", "value")
+_FIELDS = ("account", "accounts", "value")
 
 
 class Naming(NamedTuple):
@@ -23,33 +23,48 @@ class Naming(NamedTuple):
 
     Attributes
     ----------
-    account : str
-        What clients call the account.
+    accounts : tuple of str
+        What clients call the accounts.
     """
 
-    account: str = ACCOUNT
+    accounts: tuple[str, ...] = (ACCOUNT,)
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """What the accounts are called inside."""
+        return account_names(len(self.accounts))
+
+    @property
+    def plain(self) -> bool:
+        """Whether the names are the same on both sides."""
+        return self.accounts == self.inside
 
     @property
     def prefix(self) -> str:
         """What ids of executions begin with."""
-        return PREFIX if self.account == ACCOUNT else f"{zlib.crc32(self.account.encode()):08x}"
+        return PREFIX if self.plain else f"{zlib.crc32(self.accounts[0].encode()):08x}"
 
     def outward(self, values: Mapping[str, Any]) -> Values:
         """Values of a reply with the names that clients know."""
-        if self.account == ACCOUNT:
+        if self.plain:
             return dict(values)
-        renamed = {name: self.account for name in _NAMES if values.get(name) == ACCOUNT}
+        known = dict(zip(self.inside, self.accounts, strict=True))
+        known[",".join(self.inside)] = ",".join(self.accounts)
+        renamed = {name: known[values[name]] for name in _FIELDS if values.get(name) in known}
         if str(values.get("execId", "")).startswith(PREFIX):
             renamed["execId"] = self.prefix + values["execId"].removeprefix(PREFIX)
         return {**values, **renamed}
 
     def inward(self, values: Mapping[str, Any]) -> Values:
-        """Values of a request with the names used inside; the inside name is no account to a client."""
-        if self.account == ACCOUNT:
+        """Values of a request with the names used inside; an inside name is no account to a client."""
+        if self.plain:
             return dict(values)
         renamed, given = {}, values.get("account")
-        if given in {self.account, ACCOUNT}:
-            renamed["account"] = ACCOUNT if given == self.account else f"{given} (of another gateway)"
+        known = dict(zip(self.accounts, self.inside, strict=True))
+        if given in known:
+            renamed["account"] = known[given]
+        elif given in self.inside:
+            renamed["account"] = f"{given} (of another gateway)"
         if str(values.get("execId", "")).startswith(self.prefix):
             renamed["execId"] = PREFIX + values["execId"].removeprefix(self.prefix)
         return {**values, **renamed}

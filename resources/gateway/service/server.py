@@ -8,6 +8,7 @@ from typing import Any
 
 from resources.gateway.market.clock import RealClock
 from resources.gateway.orders.moving import check_time
+from resources.gateway.service.following import follow
 from resources.gateway.service.hub import Hub
 from resources.gateway.service.intercept import Outcome, deliver
 from resources.gateway.service.naming import Naming
@@ -273,5 +274,12 @@ class Server:
     async def _tick(self) -> None:
         while isinstance(self.hub.broker.clock, RealClock):
             await asyncio.sleep(_TICK)
-            check_time(self.hub.broker)
+            self.look_at_time()
             self.flush()
+
+    def look_at_time(self) -> None:
+        """Let go on what waits for the time, and for what the lake learns in a market that is always open."""
+        broker, tape = self.hub.broker, self.hub.tape
+        if tape.live and broker.settings.market == "continuous":
+            follow(self.hub)
+        check_time(broker, tape.session_of(broker.clock.now().date()))

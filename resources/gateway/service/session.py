@@ -33,6 +33,8 @@ class Session:
         -1 until the client has said who it is.
     naming : Naming
         What the client calls the account and its executions.
+    account_updates : str
+        Account whose values and portfolio it listens to; empty: none.
     streams : dict
         Running subscriptions by kind and request id, such as ``("mktData", 7)``.
     sent : deque
@@ -45,7 +47,7 @@ class Session:
     market_data_type: int = 1
     auto_bind: bool = False
     positions: bool = False
-    account_updates: bool = False
+    account_updates: str = ""
     closing: bool = False
     streams: dict[tuple[str, int], Values] = field(default_factory=dict)
     received: deque[float] = field(default_factory=deque)

@@ -12,7 +12,7 @@ from trading.ledger import Amendment, Terms
 from trading.matching import RecordedMarket
 from trading.orders import Execution
 from trading.rules import ExitRule, Rules
-from trading.state import BookState, new_state
+from trading.state import BookState, from_json, new_state, to_json
 
 BUY = signal(0, "A", "BUY", stop=92.0, target=130.0, max_hold=30)
 UNITS = 125.0
@@ -117,3 +117,40 @@ def test_a_trade_by_hand_leaves_no_order_that_closes_more_than_is_held(sold: flo
     kind = "modify" if left else "cancel"
     assert asked(frames) == [(kind, "profit_target", left or UNITS), (kind, "stop_loss", left or UNITS)]
     assert book_.working() == ({"stop_loss": left, "profit_target": left} if left else {})
+
+
+@pytest.mark.parametrize("taken_back", [UNITS, 25.0], ids=["all of it", "part of it"])
+@pytest.mark.parametrize("ended_by", ["stop_loss", "profit_target", "hand"])
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_bust_of_the_exit_puts_stop_and_target_to_work_again(
+    taken_back: float, ended_by: str, later: int
+) -> None:
+    book_ = Followed()
+    refs = {order.purpose: order.order_ref for order in book_.state.working}
+    exits = (("y", taken_back), ("z", UNITS - taken_back))
+    purpose = ended_by if ended_by in refs else "manual"
+    fills = [
+        book_.fill(refs.get(ended_by, ""), root, "SELL", units, purpose) for root, units in exits if units
+    ]
+    book_.step(*fills)
+    assert (book_.working(), book_.state.ledger.positions) == ({}, {})
+    for _ in range(later):
+        assert book_.step()["orders"].is_empty()
+    book_.state = from_json(to_json(book_.state))
+
+    execution = Execution(
+        "y", refs.get(ended_by, ""), "s", "A", purpose, "SELL", taken_back, 100.0, 0.0, 0.0, day(2), "open"
+    )
+    bust = Amendment(execution, Terms(taken_back, 100.0, 0.0), Terms(0.0, 100.0, 0.0))
+    frames = book_.step(amendments=(bust,))
+    orders = frames["orders"].sort("purpose")
+    columns = ["intent", "status", "purpose", "side", "order_type", "quantity", "limit_price", "stop_price"]
+    assert orders.select(columns).rows() == [
+        ("submit", "approved", "profit_target", "SELL", "limit", taken_back, 130.0, None),
+        ("submit", "approved", "stop_loss", "SELL", "stop", taken_back, None, 92.0),
+    ]
+    assert orders["parent_ref"].to_list() == [None, None]
+    assert orders["oca_group"].n_unique() == 1, "one fill ends the other"
+    assert set(orders["order_ref"]).isdisjoint(refs.values())
+    assert book_.working() == {"stop_loss": taken_back, "profit_target": taken_back}
+    assert book_.step()["orders"].is_empty(), "asked for once"

@@ -34,6 +34,7 @@ from trading.placement import (
     Wait,
     doubts,
     next_steps,
+    reduces_risk,
     remember,
 )
 from trading.placement.executions import newest, plausible_commission, split_id, unrecorded
@@ -436,12 +437,17 @@ def test_a_modify_is_sent_until_the_broker_shows_it() -> None:
     known = sent("S")
     working = at_broker("S", side="SELL", stop_price=92.0)
     steps = decide([alone, MODIFY], known, view(open=(working,)))
-    assert [step for step in steps if isinstance(step, Change)] == [Change("M", "S", 5, 10.0)]
+    assert [step for step in steps if isinstance(step, Change)] == [Change("M", "S", 5, 10.0, reduces=True)]
     there = view(open=(replace(working, stop_price=95.0),))
     assert notes(decide([alone, MODIFY], known, there))["M"] == "ACKED"
     assert not any(
-        isinstance(s, Change) for s in decide([alone, MODIFY], known, view(open=(working,)), blocked="halted")
+        isinstance(s, Change)
+        for s in decide([alone, MODIFY], known, view(open=(working,)), blocked="restart")
     )
+    for stop_price, sends in ((95.0, True), (90.0, False)):
+        change = replace(MODIFY, stop_price=stop_price)
+        halted = decide([alone, change], known, view(open=(working,)), blocked="halted", halted=True)
+        assert any(isinstance(step, Change) for step in halted) == sends
 
 
 @pytest.mark.parametrize(
@@ -614,3 +620,28 @@ def test_whatever_is_seen_ids_are_kept_and_halts_and_the_broker_s_orders_respect
             assert step.parts[-1].transmit
             if step.again:
                 assert not any(part.order_ref == "E" and kind is MARKET for part in step.parts)
+
+
+REDUCING: dict[str, tuple[Intent, dict[str, float], float, bool]] = {
+    # the order at work (limit 100 or stop 92), its new price, units more; whether that only takes risk off
+    "a selling stop rises": (STOP, {"stop_price": 95.0}, 0, True),
+    "a selling stop falls": (STOP, {"stop_price": 90.0}, 0, False),
+    "a selling stop for fewer": (STOP, {"stop_price": 95.0}, -1, False),
+    "a buying stop falls": (replace(STOP, side="BUY"), {"stop_price": 90.0}, 0, True),
+    "a buying stop rises": (replace(STOP, side="BUY"), {"stop_price": 95.0}, 0, False),
+    "a target comes nearer": (replace(TARGET, limit_price=100.0), {"limit_price": 99.0}, 0, True),
+    "a target goes away": (replace(TARGET, limit_price=100.0), {"limit_price": 101.0}, 0, False),
+    "a buying entry goes away": (BUY, {"limit_price": 99.0}, 0, True),
+    "a buying entry comes nearer": (BUY, {"limit_price": 101.0}, 0, False),
+    "an entry for fewer": (BUY, {}, -5, True),
+    "an entry for more": (BUY, {}, 5, False),
+    "a stop on an order without one": (TARGET, {"stop_price": 95.0}, 0, False),
+}
+
+
+@pytest.mark.parametrize("name", REDUCING)
+def test_which_changes_pass_a_halt_and_nothing_else_that_blocks(name: str) -> None:
+    target, prices, more, reduces = REDUCING[name]
+    intent = replace(target, order_ref="M", kind="modify", target_ref=target.order_ref,
+                     **{"limit_price": None, "stop_price": None, **prices})  # fmt: skip
+    assert reduces_risk(target, intent, (target.limit_price, target.stop_price), more=more) == reduces

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.account.reporting import account_rows, portfolio_rows, position_rows, profit, profit_of
 from resources.gateway.service.handlers.registry import handles
 from resources.gateway.service.hub import Hub
@@ -12,9 +11,9 @@ from resources.gateway.wire.layout.fields import Values
 
 @handles("reqManagedAccts")
 def managed_accounts(hub: Hub, session: Session, values: Values) -> None:
-    """Tell the account's name."""
-    del hub, values
-    session.send("managedAccounts", accounts=ACCOUNT)
+    """Tell the names of the accounts."""
+    del values
+    session.send("managedAccounts", accounts=",".join(hub.broker.names))
 
 
 @handles("reqPositions")
@@ -22,8 +21,8 @@ def positions(hub: Hub, session: Session, values: Values) -> None:
     """Tell all positions, and every change from now on."""
     del values
     session.positions = True
-    for row in position_rows(hub.broker):
-        session.send("position", row, account=ACCOUNT)
+    for row in position_rows(hub.broker, hub.broker.names):
+        session.send("position", row)
     session.send("positionEnd")
 
 
@@ -36,37 +35,37 @@ def cancel_positions(hub: Hub, session: Session, values: Values) -> None:
 
 @handles("reqPositionsMulti")
 def positions_multi(hub: Hub, session: Session, values: Values) -> None:
-    """Tell all positions under a request id, and every change from now on."""
-    if not _known_account(session, values["reqId"], values):
+    """Tell the positions of an account, or of all, under a request id, and every change from now on."""
+    if not _known_account(hub, session, values["reqId"], values):
         return
-    for row in position_rows(hub.broker):
-        session.send("positionMulti", row, account=ACCOUNT, reqId=values["reqId"], modelCode="")
+    for row in position_rows(hub.broker, _accounts(hub, values)):
+        session.send("positionMulti", row, reqId=values["reqId"], modelCode="")
     session.send("positionMultiEnd", reqId=values["reqId"])
     session.streams["positionsMulti", values["reqId"]] = values
 
 
 @handles("reqAccountUpdates")
 def account_updates(hub: Hub, session: Session, values: Values) -> None:
-    """Tell account values and portfolio, and every change from now on."""
-    if values["account"] not in {"", ACCOUNT}:
+    """Tell values and portfolio of an account, else of the first, and every change from now on."""
+    if values["account"] not in {"", *hub.broker.names}:
         session.error(
             -1, 321, f"Error validating request.-'bI' : cause - Invalid account code '{values['account']}'."
         )
         return
-    session.account_updates = values["subscribe"]
+    session.account_updates = (values["account"] or hub.broker.names[0]) if values["subscribe"] else ""
     if session.account_updates:
         send_account(hub, session)
-        session.send("accountDownloadEnd", account=ACCOUNT)
+        session.send("accountDownloadEnd", account=session.account_updates)
 
 
 @handles("reqAccountUpdatesMulti")
 def account_updates_multi(hub: Hub, session: Session, values: Values) -> None:
-    """Tell account values under a request id, and every change from now on."""
+    """Tell the values of an account, or of all, under a request id, and every change from now on."""
     number = values["reqId"]
-    if not _known_account(session, number, values):
+    if not _known_account(hub, session, number, values):
         return
     session.streams["accountMulti", number] = values
-    _tell_values(hub, session, number)
+    _tell_values(hub, session, number, values)
     session.send("accountUpdateMultiEnd", reqId=number)
 
 
@@ -86,20 +85,20 @@ def account_summary(hub: Hub, session: Session, values: Values) -> None:
 
 @handles("reqPnL")
 def profit_and_loss(hub: Hub, session: Session, values: Values) -> None:
-    """Tell profit and loss of the account, and every change from now on."""
-    if not _known_account(session, values["reqId"], values):
+    """Tell profit and loss of an account, and every change from now on; the first where none is named."""
+    if not _known_account(hub, session, values["reqId"], values):
         return
     session.streams["pnl", values["reqId"]] = values
-    session.send("pnl", profit(hub.broker), reqId=values["reqId"])
+    session.send("pnl", profit(hub.broker, _accounts(hub, values)[0]), reqId=values["reqId"])
 
 
 @handles("reqPnLSingle")
 def profit_and_loss_single(hub: Hub, session: Session, values: Values) -> None:
     """Tell profit and loss of one position, and every change from now on."""
-    if not _known_account(session, values["reqId"], values):
+    if not _known_account(hub, session, values["reqId"], values):
         return
     session.streams["pnlSingle", values["reqId"]] = values
-    session.send("pnlSingle", profit_of(hub.broker, values["conId"] or 0), reqId=values["reqId"])
+    _tell_single(hub, session, values["reqId"], values)
 
 
 @handles(
@@ -117,11 +116,12 @@ def cancel_account_stream(hub: Hub, session: Session, values: Values) -> None:
 
 
 def send_account(hub: Hub, session: Session) -> None:
-    """Tell account values and portfolio as they are now."""
-    for tag, value, currency in account_rows(hub.broker):
-        session.send("updateAccountValue", tag=tag, value=value, currency=currency, account=ACCOUNT)
-    for row in portfolio_rows(hub.broker):
-        session.send("updatePortfolio", row, account=ACCOUNT)
+    """Tell values and portfolio of the account that a client listens to as they are now."""
+    name = session.account_updates
+    for tag, value, currency in account_rows(hub.broker, name):
+        session.send("updateAccountValue", tag=tag, value=value, currency=currency, account=name)
+    for row in portfolio_rows(hub.broker, name):
+        session.send("updatePortfolio", row, account=name)
     session.send("updateAccountTime", time=f"{hub.broker.clock.now():%H:%M}")
 
 
@@ -132,43 +132,56 @@ def push_account(hub: Hub, session: Session) -> None:
     for kind, number in list(session.streams):
         values = session.streams[kind, number]
         if kind == "pnl":
-            session.send("pnl", profit(hub.broker), reqId=number)
+            session.send("pnl", profit(hub.broker, _accounts(hub, values)[0]), reqId=number)
         elif kind == "pnlSingle":
-            session.send("pnlSingle", profit_of(hub.broker, values["conId"] or 0), reqId=number)
+            _tell_single(hub, session, number, values)
         elif kind == "accountMulti":
-            _tell_values(hub, session, number)
+            _tell_values(hub, session, number, values)
         elif kind == "accountSummary":
             _tell_summary(hub, session, number, values["tags"])
         elif kind == "positionsMulti":
-            for row in position_rows(hub.broker, flat=True):
-                session.send("positionMulti", row, account=ACCOUNT, reqId=number, modelCode="")
+            for row in position_rows(hub.broker, _accounts(hub, values), flat=True):
+                session.send("positionMulti", row, reqId=number, modelCode="")
 
 
-def _tell_values(hub: Hub, session: Session, number: int) -> None:
-    for tag, value, currency in account_rows(hub.broker):
-        session.send(
-            "accountUpdateMulti",
-            reqId=number,
-            account=ACCOUNT,
-            modelCode="",
-            tag=tag,
-            value=value,
-            currency=currency,
-        )
+def _accounts(hub: Hub, values: Values) -> tuple[str, ...]:
+    """Accounts that a request is about: the one named, else all."""
+    named = values["account"]
+    return (named,) if named in hub.broker.names else hub.broker.names
+
+
+def _tell_single(hub: Hub, session: Session, number: int, values: Values) -> None:
+    found = profit_of(hub.broker, values["conId"] or 0, _accounts(hub, values)[0])
+    session.send("pnlSingle", found, reqId=number)
+
+
+def _tell_values(hub: Hub, session: Session, number: int, values: Values) -> None:
+    for name in _accounts(hub, values):
+        for tag, value, currency in account_rows(hub.broker, name):
+            session.send(
+                "accountUpdateMulti",
+                reqId=number,
+                account=name,
+                modelCode="",
+                tag=tag,
+                value=value,
+                currency=currency,
+            )
 
 
 def _tell_summary(hub: Hub, session: Session, number: int, wanted: str) -> None:
     tags = {tag.strip() for tag in wanted.split(",") if tag.strip()}
     everything = not tags or any(tag.startswith("$LEDGER") for tag in tags)
-    for tag, value, currency in account_rows(hub.broker):
-        if everything or tag in tags:
-            session.send(
-                "accountSummary", reqId=number, account=ACCOUNT, tag=tag, value=value, currency=currency
-            )
+    for name in hub.broker.names:
+        for tag, value, currency in account_rows(hub.broker, name):
+            if everything or tag in tags:
+                session.send(
+                    "accountSummary", reqId=number, account=name, tag=tag, value=value, currency=currency
+                )
 
 
-def _known_account(session: Session, number: int, values: Values) -> bool:
-    if values["account"] in {"", "All", ACCOUNT}:
+def _known_account(hub: Hub, session: Session, number: int, values: Values) -> bool:
+    if values["account"] in {"", "All", *hub.broker.names}:
         return True
     session.error(
         number, 321, f"Error validating request.-'bI' : cause - Invalid account code '{values['account']}'."

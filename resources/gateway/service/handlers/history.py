@@ -185,18 +185,33 @@ def scanner_parameters(hub: Hub, session: Session, values: Values) -> None:
 
 @handles("reqScannerSubscription")
 def scanner(hub: Hub, session: Session, values: Values) -> None:
-    """Tell the instruments that lead a scan."""
+    """Tell the instruments that lead a scan, and again whenever others do."""
     number = values["reqId"]
-    measure = _SCANS.get(values["scanCode"])
-    if measure is None:
+    if values["scanCode"] not in _SCANS:
         session.error(
             number,
             162,
             f"Historical Market Data Service error message:Scan code {values['scanCode']} is not supported",
         )
         return
+    session.streams["scanner", number] = {"scan": values, "told": None}
+    push_scans(hub, session)
+
+
+def push_scans(hub: Hub, session: Session) -> None:
+    """Tell a client the scans whose ranking is not the one told last."""
+    for (kind, number), kept in list(session.streams.items()):
+        if kind == "scanner":
+            rows = _ranking(hub, kept["scan"])
+            if rows != kept["told"]:
+                kept["told"] = rows
+                session.send("scannerData", reqId=number, rows=rows)
+
+
+def _ranking(hub: Hub, values: Values) -> list[Values]:
+    measure = _SCANS[values["scanCode"]]
     ranked = sorted(_scannable(hub, values), key=lambda entry: -measure(hub, entry))
-    rows = [
+    return [
         {
             **entry.contract(),
             "rank": rank,
@@ -208,8 +223,6 @@ def scanner(hub: Hub, session: Session, values: Values) -> None:
         }
         for rank, entry in enumerate(ranked[: values["rows"] if (values["rows"] or -1) > 0 else 50])
     ]
-    session.streams["scanner", number] = {}
-    session.send("scannerData", reqId=number, rows=rows)
 
 
 @handles("cancelScannerSubscription")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from resources.gateway.instruments.blackscholes import (
     VOLATILITY,
     implied_volatility,
@@ -10,6 +12,7 @@ from resources.gateway.instruments.blackscholes import (
 )
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.instruments.occ import option_terms
+from resources.gateway.market.generic_ticks import LEGAL, MOVING, generic_ticks
 from resources.gateway.orders.placing import resolve
 from resources.gateway.service.handlers.registry import handles
 from resources.gateway.service.hub import Hub
@@ -49,6 +52,11 @@ def market_data(hub: Hub, session: Session, values: Values) -> None:
     if sum(kind == "mktData" for kind, _ in session.streams) >= MAX_LINES:
         session.error(number, 101, "Max number of tickers has been reached")
         return
+    generic = [name for name in values["genericTicks"].replace(" ", "").split(",") if name]
+    refusal = _refuse_generic(generic, snapshot=values["snapshot"] or values["regulatorySnapshot"])
+    if refusal:
+        session.error(number, 321, f"Error validating request.-'bQ' : cause - {refusal}")
+        return
     session.send("marketDataType", reqId=number, marketDataType=session.market_data_type)
     session.send(
         "tickReqParams",
@@ -58,10 +66,11 @@ def market_data(hub: Hub, session: Session, values: Values) -> None:
         snapshotPermissions=3,
     )
     send_quote(hub, session, number, instrument)
+    _send_generic(hub, session, number, instrument, generic)
     if values["snapshot"] or values["regulatorySnapshot"]:
         session.send("tickSnapshotEnd", reqId=number)
     else:
-        session.streams["mktData", number] = {"symbol": instrument.symbol}
+        session.streams["mktData", number] = {"symbol": instrument.symbol, "generic": generic}
 
 
 @handles("reqMktDepth")
@@ -132,6 +141,8 @@ def push_quotes(hub: Hub, session: Session, symbol: str) -> None:
             instrument = hub.broker.instruments.by_symbol(symbol)
             if instrument is not None:
                 send_quote(hub, session, number, instrument)
+                moving = [name for name in values["generic"] if name in MOVING]
+                _send_generic(hub, session, number, instrument, moving)
         elif kind == "depth":
             send_depth(hub, session, number, values, operation=1)
         elif kind == "realtimeBars":
@@ -164,6 +175,28 @@ def send_quote(hub: Hub, session: Session, number: int, instrument: Instrument) 
         _send_greeks(hub, session, number, instrument, (bid, ask, price))
 
 
+def _refuse_generic(generic: Sequence[str], *, snapshot: bool) -> str:
+    unknown = [name for name in generic if name.partition(":")[0] not in LEGAL]
+    if unknown:
+        legal = ",".join(sorted(LEGAL, key=lambda name: (len(name), name)))
+        return f"Incorrect generic tick list of {','.join(unknown)}. Legal ones are: {legal}."
+    if generic and snapshot:
+        return "Snapshot market data subscription is not applicable to generic ticks."
+    return ""
+
+
+def _send_generic(
+    hub: Hub, session: Session, number: int, instrument: Instrument, generic: Sequence[str]
+) -> None:
+    if not generic:
+        return
+    quote, now = hub.broker.quotes.get(instrument.symbol), hub.broker.clock.now()
+    for tick in generic_ticks(hub.tape, instrument, quote, now, generic):
+        name = {"tickPrice": "price", "tickSize": "size"}.get(tick.message, "value")
+        further = {"size": 0, "mask": 0} if tick.message == "tickPrice" else {}
+        session.send(tick.message, {**further, name: tick.value}, reqId=number, tickType=tick.kind)
+
+
 def send_depth(hub: Hub, session: Session, number: int, values: Values, operation: int) -> None:
     """Tell every level of both sides."""
     instrument = hub.broker.instruments.by_symbol(values["symbol"])
@@ -194,6 +227,7 @@ def _send_greeks(
     spot = hub.broker.quotes.price(owner) if owner else None
     if terms is None or spot is None:
         return
+    spot *= instrument.deliverable
     years = years_to(terms.expiry, hub.broker.clock.now().date())
     delayed = 70 if session.market_data_type in {3, 4} else 0
     for kind, price in ((10, prices[0]), (11, prices[1]), (12, prices[2]), (_MODEL, prices[2])):

@@ -58,11 +58,11 @@ def exercise_options(hub: Hub, session: Session, values: Values) -> None:
     if instrument is None or instrument.sec_type != "OPT":
         session.error(number, 200, "No security definition has been found for the request")
         return
-    held = hub.broker.account.positions.get(instrument.con_id)
-    if held is None or held.quantity < quantity or quantity <= 0:
+    account = values["account"] or hub.broker.names[0]
+    if hub.broker.holders(instrument.con_id).get(account, 0.0) < quantity or quantity <= 0:
         session.error(number, 322, "Error processing request.-'bG' : cause - No unlapsed position exists.")
         return
-    exercise(hub.broker, instrument, float(quantity), lapse=values["action"] == 2)
+    exercise(hub.broker, instrument, float(quantity), lapse=values["action"] == 2, account=account)
 
 
 def _terms(hub: Hub, session: Session, values: Values) -> OptionTerms | None:

@@ -16,6 +16,9 @@ from resources.gateway.wire.times import TimeSpellingError
 @handles("placeOrder")
 def place_order(hub: Hub, session: Session, values: Values) -> None:
     """New order, change of an order, or what-if."""
+    instrument = placing.resolve(hub.broker, values) if hub.tape.live else None
+    if instrument is not None:
+        hub.price_of(instrument.symbol)
     placing.place(hub.broker, session.client_id, values)
 
 

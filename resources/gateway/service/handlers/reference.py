@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from resources.gateway.account.allocation import groups
 from resources.gateway.instruments.blackscholes import chain_terms
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.instruments.hours import TradingHours, trading_hours
@@ -168,8 +169,11 @@ def nothing_to_do(hub: Hub, session: Session, values: Values) -> None:
 
 @handles("requestFA", "replaceFA")
 def advisor(hub: Hub, session: Session, values: Values) -> None:
-    """Refuse advisor requests: the account is an individual's."""
-    del hub, values
+    """Tell an advisor's groups; of a login with one account all is refused, and changes always."""
+    accounts = hub.naming.accounts
+    if len(accounts) > 1 and values["kind"] == 1 and "xml" not in values:
+        session.send("receiveFA", kind=1, xml=groups(accounts))
+        return
     session.error(
         -1, 321, "Error validating request.-'bE' : cause - FA data operations ignored for non FA customers."
     )

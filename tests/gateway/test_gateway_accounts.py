@@ -1,0 +1,248 @@
+"""Several accounts under one login: what is traded, held, told and booked by account."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+from ib_async import ExecutionFilter, LimitOrder, MarketOrder, Stock
+
+from resources.brokers.base import Instrument, Pace
+from resources.brokers.ib import IBBroker
+
+from .wire import Floor, Wire, named
+
+NAMES = ("DUA7", "DUB8", "DFC9")
+FIRST, SECOND, THIRD = NAMES
+_broker_ids = itertools.count(500)
+
+
+@pytest.fixture(scope="module")
+def shared_settings() -> dict[str, Any]:
+    """A login with three accounts."""
+    return {"account": ",".join(NAMES), "capital": 100_000.0, "check_margin": True}
+
+
+@pytest.fixture
+def client(floor: Floor) -> Wire:
+    return floor.client()
+
+
+def held(floor: Floor, account: str, symbol: str = "") -> float:
+    rows: dict[str, float] = floor.gateway.ask("positions", account=account)["positions"]
+    return rows.get(symbol or floor.symbol, 0.0)
+
+
+def cash(floor: Floor, account: str) -> float:
+    return float(floor.gateway.ask("positions", account=account)["cash"]["USD"])
+
+
+def test_an_order_is_booked_in_its_account_and_told_with_it(floor: Floor, client: Wire) -> None:
+    [[_, told]] = [one for one in client.ask("reqManagedAccts") if one[0] == "managedAccounts"]
+    assert told["accounts"] == ",".join(NAMES)
+    before = {name: cash(floor, name) for name in NAMES}
+    ids = {name: client.place(floor.symbol, account=name, totalQuantity=float(units))
+           for name, units in zip(NAMES, (10, 20, 30), strict=True)}  # fmt: skip
+    assert {name: held(floor, name) for name in NAMES} == {FIRST: 10, SECOND: 20, THIRD: 30}
+    assert [before[name] - cash(floor, name) for name in NAMES] == [1000.0, 2000.0, 3000.0]
+    for name, number in ids.items():
+        assert {row["account"] for row in client.all_of("openOrder", number)} == {name}
+        assert [row["account"] for row in client.all_of("execDetails", number)] == [name]
+
+    def of(reply: str, request: str, **values: Any) -> dict[str, float]:
+        rows = named(client.ask(request, **values), reply)
+        return {row["account"]: row["position"] for row in rows if row["symbol"] == floor.symbol}
+
+    assert of("position", "reqPositions") == {FIRST: 10, SECOND: 20, THIRD: 30}
+    for account, expected in (("", dict(zip(NAMES, (10, 20, 30), strict=True))), (SECOND, {SECOND: 20})):
+        assert of("positionMulti", "reqPositionsMulti", account=account, modelCode="") == expected
+    mine = named(client.ask("reqExecutions", clientId=0, account=SECOND, time="", symbol=floor.symbol,
+                            secType="", exchange="", side=""), "execDetails")  # fmt: skip
+    assert [(row["account"], row["shares"]) for row in mine] == [(SECOND, 20)]
+    client.ask("cancelPositions")
+
+
+def test_values_and_profit_are_those_of_the_account(floor: Floor, client: Wire) -> None:
+    client.place(floor.symbol, account=SECOND, totalQuantity=50.0)
+    rows = named(client.ask("reqAccountUpdatesMulti", account="", modelCode=""), "accountUpdateMulti")
+    told = {
+        row["account"]: float(row["value"])
+        for row in rows
+        if (row["tag"], row["currency"]) == ("CashBalance", "USD")
+    }
+    assert told == {name: cash(floor, name) for name in NAMES}
+    alone = named(client.ask("reqAccountUpdatesMulti", account=SECOND, modelCode=""), "accountUpdateMulti")
+    assert {row["account"] for row in alone} == {SECOND}
+    assert {row["value"] for row in alone if row["tag"] == "AccountCode"} == {SECOND}
+    summary = named(client.ask("reqAccountSummary", group="All", tags="NetLiquidation"), "accountSummary")
+    assert [row["account"] for row in summary] == list(NAMES)
+    replies = client.ask("reqAccountUpdates", subscribe=True, account=SECOND)
+    assert {row["account"] for row in named(replies, "updateAccountValue")} == {SECOND}
+    assert {row["account"] for row in named(replies, "updatePortfolio")} == {SECOND}
+    numbers = {name: client.request_id() for name in (FIRST, SECOND)}
+    started = {}
+    for name, number in numbers.items():
+        client.ask("reqPnL", reqId=number, account=name, modelCode="")
+        started[name] = client.all_of("pnl")[-1]["unrealized"]
+    floor.price(103.0)
+    moved = {name: [row for row in client.all_of("pnl") if row["reqId"] == number][-1]["unrealized"] - started[name]
+             for name, number in numbers.items()}  # fmt: skip
+    assert moved == {FIRST: 3.0 * held(floor, FIRST), SECOND: pytest.approx(150.0)}
+
+
+REFUSED: dict[str, tuple[dict[str, Any], int]] = {
+    "no account named": ({"account": ""}, 435),
+    "an account of somebody else": ({"account": "DU999"}, 321),
+    "the name that an account has inside": ({"account": "SIM000002"}, 321),
+    "beyond the account's own equity": ({"account": THIRD, "totalQuantity": 5000.0}, 201),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_order_without_an_account_of_the_login_is_refused(floor: Floor, client: Wire, name: str) -> None:
+    fields, code = REFUSED[name]
+    number = client.place(floor.symbol, **fields)
+    assert (client.codes(number), floor.orders()) == ([code], [])
+
+
+def test_an_order_stays_in_its_account(floor: Floor, client: Wire) -> None:
+    limit = {"orderType": "LMT", "lmtPrice": 90.0}
+    number = client.place(floor.symbol, account=FIRST, **limit)
+    client.place(floor.symbol, order_id=number, account=SECOND, **limit)
+    assert client.codes(number) == [105]
+    floor.price(90.0)
+    assert (held(floor, FIRST), held(floor, SECOND)) == (10, 0)
+
+
+def test_what_nobody_asked_for_happens_to_each_account_by_what_it_holds(floor: Floor, client: Wire) -> None:
+    floor.ask("trade", symbol=floor.symbol, quantity=10, price=100.0, account=FIRST)
+    floor.ask("trade", symbol=floor.symbol, quantity=-4, price=100.0, account=THIRD)
+    floor.ask("split", symbol=floor.symbol, ratio=2.0)
+    assert [held(floor, name) for name in NAMES] == [20, 0, -8]
+    before = cash(floor, SECOND)
+    floor.ask("pay", amount=-12.34, account=SECOND)
+    assert cash(floor, SECOND) == pytest.approx(before - 12.34)
+    [execution] = [row for row in floor.ask("executions")["executions"]
+                   if row["account"] == THIRD and row["contract"]["symbol"] == floor.symbol]  # fmt: skip
+    floor.ask("bust", execId=execution["execId"])
+    assert [held(floor, name) for name in NAMES] == [20, 0, 0]
+
+
+def test_accounts_go_on_after_a_restart_and_more_may_be_added(play: Any, tmp_path: Any) -> None:
+    kept = {"state": tmp_path / "kept", "account": "DU1,DU2", "capital": 1000.0}
+
+    async def first(desk: Any) -> None:
+        await desk.market(AAPL=100.0)
+        await desk.do("trade", symbol="AAPL", quantity=3, price=100.0, account="DU2")
+        await desk.do("pay", amount=-50, account="DU1")
+
+    async def then(desk: Any) -> None:
+        found = {name: await desk.do("positions", account=name) for name in ("DU1", "DU2", "DU3")}
+        assert [row["cash"]["USD"] for row in found.values()] == [950.0, 700.0, 1000.0]
+        assert [row["positions"] for row in found.values()] == [{}, {"AAPL": 3.0}, {}]
+
+    play(first, **kept)
+    play(then, **{**kept, "account": "DU1,DU2,DU3"})
+
+
+def test_the_unmodified_client_trades_in_two_accounts(play: Any) -> None:
+    async def scenario(desk: Any) -> None:
+        await desk.market(AAPL=100.0)
+        client = await desk.connect(1)
+        assert client.managedAccounts() == list(NAMES)
+        stock = Stock("AAPL", "SMART", "USD")
+        for name, units in ((FIRST, 10), (SECOND, 25)):
+            client.placeOrder(stock, MarketOrder("BUY", units, account=name, tif="DAY"))
+        resting = client.placeOrder(stock, LimitOrder("BUY", 1, 50.0, account=SECOND, tif="GTC"))
+        await desk.settle(client)
+        assert {row.account: row.position for row in client.positions()} == {FIRST: 10, SECOND: 25}
+        assert [row.position for row in client.positions(SECOND)] == [25]
+        assert resting.order.account == SECOND
+        fills = await client.reqExecutionsAsync(ExecutionFilter(acctCode=SECOND))
+        assert [fill.execution.shares for fill in fills] == [25]
+        cash = {row.account: float(row.value) for row in client.accountValues()
+                if (row.tag, row.currency) == ("CashBalance", "USD")}  # fmt: skip
+        assert cash == {FIRST: 99_000.0, SECOND: 97_500.0, THIRD: 100_000.0}
+        summary = await client.accountSummaryAsync(SECOND)
+        assert {row.value for row in summary if row.tag == "NetLiquidation" and row.currency == "USD"} == {
+            "100000.00"
+        }
+
+    play(scenario, account=",".join(NAMES), capital=100_000.0)
+
+
+def test_a_desk_sees_and_trades_the_account_that_it_names(floor: Floor, client: Wire) -> None:
+    floor.ask("trade", symbol=floor.symbol, quantity=7, price=100.0, account=SECOND)
+    floor.ask("trade", symbol=floor.symbol, quantity=9, price=100.0, account=THIRD)
+    theirs = client.place(floor.symbol, account=THIRD, orderType="LMT", lmtPrice=50.0, orderRef="theirs")
+    kinds = {floor.symbol: Instrument(floor.symbol, floor.symbol, "stock", exchange="XNAS")}
+
+    async def look() -> Any:
+        pace = Pace(connect=5.0, request=5.0)
+        broker = IBBroker(
+            kinds, port=floor.gateway.port, client_id=next(_broker_ids), account=SECOND, pace=pace
+        )
+        await broker.connect()
+        try:
+            assert broker.account == SECOND
+            return await broker.look([floor.symbol], money=True)
+        finally:
+            await broker.disconnect()
+
+    view = asyncio.run(look())
+    assert view.positions[floor.symbol] == 7
+    assert view.cash["USD"] == pytest.approx(cash(floor, SECOND))
+    assert [order.order_ref for order in view.open] == []
+    assert {one.quantity for one in view.executions if one.symbol == floor.symbol} == {7}
+    client.cancel(theirs)
+
+
+ALLOCATED: dict[str, tuple[str, float, tuple[float, float, float]]] = {
+    # method, units; what each account gets: the third one has half of the money of the others
+    "equal parts": ("EqualQuantity", 30.0, (10, 10, 10)),
+    "a rest goes to the first": ("EqualQuantity", 31.0, (11, 10, 10)),
+    "by net liquidation": ("NetLiq", 50.0, (20, 20, 10)),
+    "by available equity": ("AvailableEquity", 5.0, (2, 2, 1)),
+    "fewer units than accounts": ("EqualQuantity", 2.0, (1, 1, 0)),
+}
+
+
+@pytest.mark.parametrize("name", ALLOCATED)
+def test_an_advisor_s_order_is_divided_among_the_accounts(play: Any, name: str) -> None:
+    method, units, expected = ALLOCATED[name]
+
+    async def scenario(desk: Any) -> None:
+        await desk.market(AAPL=100.0)
+        await desk.do("pay", amount=-50_000, account=THIRD)
+        client = await desk.connect(1)
+        groups = await asyncio.wait_for(client.requestFAAsync(1), 5)
+        assert [f"<String>{account}</String>" in groups for account in NAMES] == [True] * 3
+        order = MarketOrder("BUY", units, tif="DAY", faGroup="All", faMethod=method)
+        trade = client.placeOrder(Stock("AAPL", "SMART", "USD"), order)
+        await desk.settle(client)
+        assert (trade.orderStatus.status, trade.filled()) == ("Filled", units)
+        held = {row.account: row.position for row in client.positions()}
+        assert tuple(held.get(account, 0) for account in NAMES) == expected
+        paid = {fill.execution.acctNumber: fill.execution.shares for fill in trade.fills}
+        assert paid == held, "each account has an execution of its own"
+        assert len({fill.execution.execId for fill in trade.fills}) == len(held)
+
+    play(scenario, account=",".join(NAMES), capital=100_000.0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"faGroup": "Mine", "faMethod": "NetLiq"},
+        {"faGroup": "All", "faMethod": "PctChange", "faPercentage": "50"},
+        {"faGroup": "All", "faMethod": ""},
+        {"faGroup": "All", "faMethod": "NetLiq", "account": FIRST},
+    ],
+)
+def test_an_allocation_that_is_not_simulated_is_refused(
+    floor: Floor, client: Wire, fields: dict[str, str]
+) -> None:
+    number = client.place(floor.symbol, **{"account": "", **fields})
+    assert (client.codes(number), floor.orders()) == ([321], [])

@@ -250,7 +250,7 @@ class OptionQuotes(Table):
     key = ("symbol", "quoted_at", "known_at")
     sort = ("session", "underlying", "symbol")
 
-    symbol = Column(STRING, "OCC symbol of the contract")
+    symbol = Column(STRING, "OCC symbol, its root padded to six; other exchanges' own name of the contract")
     underlying = Column(STRING, "symbol of the underlying")
     session = Column(DATE, "session of the quote")
     quoted_at = Column(INSTANT, "time of the quote")
@@ -274,6 +274,11 @@ class OptionQuotes(Table):
 
     checks = (
         one_of("right", "call", "put"),
+        Check(
+            "an OCC symbol pads its root to six",
+            ~pl.col("symbol").str.contains(r"^[A-Z0-9.]{1,6} *\d{6}[CP]\d{8}$")
+            | (pl.col("symbol").str.len_chars() == 21),
+        ),
         Check("strike > 0", pl.col("strike") > 0),
         *finite("strike", "bid", "ask", "last", "implied_volatility", "delta", "gamma", "vega", "theta"),
     )

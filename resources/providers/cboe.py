@@ -29,6 +29,7 @@ from resources.providers.base import (
     UnknownSymbol,
     require_timeframe,
 )
+from trading.option_symbols import canonical_column
 
 NAME = "cboe"
 INDICES = frozenset(
@@ -190,7 +191,7 @@ def parse_chain(body: bytes, underlying: str) -> pl.DataFrame:
         wrong = parsed.filter(pl.col("strike").is_null())["symbol"][0]
         raise MalformedAnswer(NAME, f"{wrong!r} is no option symbol", symbol=underlying, remedy=LATER)
     return parsed.select(
-        "symbol",
+        canonical_column(pl.col("symbol")),
         pl.lit(underlying).alias("underlying"),
         pl.lit(_session(quoted_at)).alias("session"),
         pl.lit(quoted_at).dt.cast_time_unit("us").dt.replace_time_zone("UTC").alias("quoted_at"),

@@ -82,9 +82,9 @@ class Table:
         Columns by which a write may replace rows; empty for tables that only append.
     sort : tuple of str
         Order of rows within a written file, so that statistics prune reads.
-    year_of : str
-        Date column whose calendar year comes after the first column of ``sort``: of a table that is read
-        by day and by key, either way then touches few groups of rows. Empty: none.
+    period : polars.Expr, optional
+        Number of a stretch of time, which comes after the first column of ``sort``: a table that is read by
+        day and by key then has either in few groups of rows.
     group_rows : int
         Rows of a file that statistics prune together.
     checks : tuple of Check
@@ -97,7 +97,7 @@ class Table:
     key: ClassVar[tuple[str, ...]]
     scope: ClassVar[tuple[str, ...]] = ()
     sort: ClassVar[tuple[str, ...]] = ()
-    year_of: ClassVar[str] = ""
+    period: ClassVar[pl.Expr | None] = None
     group_rows: ClassVar[int] = 131_072
     checks: ClassVar[tuple[Check, ...]] = ()
     version: ClassVar[int] = 1
@@ -176,7 +176,10 @@ class Bars(Table):
     name = "bars"
     key = ("symbol", "timeframe", "closes_at", "known_at")
     sort = ("timeframe", "symbol", "session")
-    year_of = "session"
+    # A year of days and a month of minutes of a symbol are some hundred rows and some thousand.
+    period = pl.col("session").dt.year().cast(INTEGER) * 12 + pl.when(
+        pl.col("timeframe").is_in(["1d", "1w"])
+    ).then(0).otherwise(pl.col("session").dt.month())
     group_rows = 32_768
 
     symbol = Column(STRING, "permanent id of the instrument")
@@ -250,7 +253,7 @@ class OptionQuotes(Table):
     key = ("symbol", "quoted_at", "known_at")
     sort = ("session", "underlying", "symbol")
 
-    symbol = Column(STRING, "OCC symbol of the contract")
+    symbol = Column(STRING, "OCC symbol, its root padded to six; other exchanges' own name of the contract")
     underlying = Column(STRING, "symbol of the underlying")
     session = Column(DATE, "session of the quote")
     quoted_at = Column(INSTANT, "time of the quote")
@@ -274,6 +277,11 @@ class OptionQuotes(Table):
 
     checks = (
         one_of("right", "call", "put"),
+        Check(
+            "an OCC symbol pads its root to six",
+            ~pl.col("symbol").str.contains(r"^[A-Z0-9.]{1,6} *\d{6}[CP]\d{8}$")
+            | (pl.col("symbol").str.len_chars() == 21),
+        ),
         Check("strike > 0", pl.col("strike") > 0),
         *finite("strike", "bid", "ask", "last", "implied_volatility", "delta", "gamma", "vega", "theta"),
     )

@@ -314,8 +314,8 @@ def in_order(table: type[Table], rows: pl.DataFrame) -> pl.DataFrame:
         for name in table.sort
     }
     first, *rest = keys.values()
-    year = [pl.col(table.year_of).dt.year()] if table.year_of else []
-    codes = rows.select(key.alias(str(i)) for i, key in enumerate((first, *year, *rest)))
+    period = [] if table.period is None else [table.period]
+    codes = rows.select(key.alias(str(i)) for i, key in enumerate((first, *period, *rest)))
     order = codes.select(pl.arg_sort_by(codes.columns, maintain_order=True)).to_series()
     return rows if order.is_sorted() else rows[order]
 

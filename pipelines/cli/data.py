@@ -140,9 +140,9 @@ def sources(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the providers, what they serve, whether their key is set, and whether those in use answer.
+    """List the providers, what they serve, whether their key is set, and whether they can be asked.
 
-    With a name: its settings.
+    Those in use are looked at, the others only with --health. With a name: its settings.
     """
     from pipelines.cli.output import print_json, print_table
 
@@ -308,8 +308,9 @@ def _sources(*, everywhere: bool) -> list[tuple[Any, ...]]:
     desk = context.desk()
     used = desk.data.providers_in_use()
     known = sorted(available().items())
-    looked_at = [name for name, _ in known if everywhere or name in used]
-    told = healths({name: desk.settings(name) for name in looked_at}, looked_at)
+    names = [name for name, _ in known]
+    settings = {name: desk.settings(name) for name in names}
+    told = healths(settings, names, names if everywhere else used)
     rows = []
     for name, found in known:
         serves = found.capabilities
@@ -318,7 +319,7 @@ def _sources(*, everywhere: bool) -> list[tuple[Any, ...]]:
         classes, timeframes = " ".join(serves.asset_classes), " ".join(serves.timeframes)
         besides = " ".join(dict.fromkeys(what for method, what in _BESIDES.items() if hasattr(found, method)))
         reach = (classes, timeframes, serves.corporate_actions, besides)
-        rows.append((name, name in used, *reach, state, told.get(name, "")))
+        rows.append((name, name in used, *reach, state, told[name]))
     return rows
 
 

@@ -7,10 +7,10 @@ import re
 from ib_async import Contract, Crypto, Forex, Option, Order, Stock
 
 from resources.brokers.base import Instrument, Instruments
+from trading.option_symbols import canonical, option_terms
 from trading.orders import Side
 from trading.placement import Intent, Part
 
-_OCC = re.compile(r"([A-Z0-9.]{1,6}) *(\d{6})([CP])(\d{8})", re.ASCII)
 _PAIR = re.compile(r"([A-Z0-9]{2,5})[./-]?([A-Z]{3})", re.ASCII)
 _TYPES = {
     "market": "MKT",
@@ -63,11 +63,11 @@ def exchange_of(contract: Contract) -> str:
 
 
 def _option(instrument: Instrument) -> Contract:
-    match = _OCC.fullmatch(instrument.symbol.strip())
-    if match is None:
+    terms = option_terms(instrument.symbol)
+    if terms is None:
         return Contract(secType="OPT", localSymbol=instrument.symbol, exchange="SMART")
-    root, day, right, strike = match.groups()
-    return Option(root, f"20{day}", int(strike) / 1000, right, "SMART", currency=instrument.currency)
+    expiry = f"{terms.expiry:%Y%m%d}"
+    return Option(terms.root, expiry, terms.strike, terms.right, "SMART", currency=instrument.currency)
 
 
 def order_of(intent: Intent, part: Part, account: str, tick: float) -> Order:
@@ -111,6 +111,9 @@ class Names:
     def __init__(self, instruments: Instruments) -> None:
         self._by_id: dict[int, str] = {}
         self._by_ticker = {(one.ticker, _kind(one.asset_class)): one.symbol for one in instruments.values()}
+        self._options = {
+            canonical(one.symbol): one.symbol for one in instruments.values() if one.asset_class == "option"
+        }
 
     def learn(self, con_id: int, symbol: str) -> None:
         """Remember what a contract id means."""
@@ -122,12 +125,15 @@ class Names:
         if known is not None:
             return known
         kind = contract.secType
-        local = " ".join(str(contract.localSymbol).split()) if kind == "OPT" else ""
+        if kind == "OPT" and option_terms(contract.localSymbol) is not None:
+            # The ticker is that of all contracts on the underlying.
+            name = canonical(contract.localSymbol)
+            return self._options.get(name, name)
         for ticker in (contract.symbol, f"{contract.symbol}-{contract.currency}", contract.localSymbol):
             found = self._by_ticker.get((ticker, kind))
             if found is not None:
                 return found
-        return str(contract.localSymbol if local else contract.symbol)
+        return str((contract.localSymbol if kind == "OPT" else "") or contract.symbol)
 
 
 _KINDS = {

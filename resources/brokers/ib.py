@@ -15,6 +15,7 @@ import math
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -36,6 +37,7 @@ from resources.brokers.base import (
 )
 from resources.brokers.contracts import Names, contract_of, order_of, side_of
 from resources.brokers.data_limits import IDENTICAL, HistoryLimits
+from resources.brokers.market_data import option_quotes, order_book
 from resources.brokers.strikes import strike_of_delta
 from trading.placement import BrokerOrder, Notice, Report, View, plausible_commission, split_id
 from trading.placement.view import LIVE
@@ -479,6 +481,32 @@ class IBBroker:
             listed.to_list(), delta, lambda strike: self.delta(symbol, expiry, strike, right)
         )
 
+    async def options(
+        self, symbol: str, expiries: Iterable[date], low: float = 0.0, high: float = math.inf
+    ) -> list[Contract]:
+        """Contracts on an underlying that expire on some days, in a window of strikes; one request a day."""
+        owner = await self._known(symbol)
+        found: list[Contract] = []
+        for expiry in expiries:
+            wanted = Option(owner.symbol, f"{expiry:%Y%m%d}", exchange="SMART", currency=owner.currency)
+            what, ask = f"options of {expiry} on {symbol}", partial(_details, wanted)
+            details = await self._ask(what, ask)
+            found += [one.contract for one in details if one.contract and low <= one.contract.strike <= high]
+        return found
+
+    async def option_quotes(self, options: Sequence[Contract]) -> pl.DataFrame:
+        """Quotes and greeks of option contracts now; see :func:`resources.brokers.market_data`."""
+        return await option_quotes(self._connected(), options, self._pace.request)
+
+    async def depth(self, symbol: str, levels: int) -> pl.DataFrame:
+        """Order book of a symbol now: side, price and size, the best prices first."""
+        contract = await self._known(symbol)
+        return await order_book(self._connected(), contract, levels, self._pace.quote)
+
+    async def time(self) -> datetime:
+        """Time of the gateway, to the second."""
+        return await self._ask("the time", lambda ib: ib.reqCurrentTimeAsync())
+
     async def _ask_chains(self, symbol: str) -> pl.DataFrame:
         contract = await self._known(symbol)
         found = await self._ask(
@@ -602,6 +630,10 @@ def _cause(reference: str, client_id: int) -> str:
     if reference in {"assignment", "exercise", "lapse"}:
         return reference
     return "manual" if client_id <= 0 or not reference else ""
+
+
+def _details(wanted: Contract, ib: IB) -> Awaitable[list[Any]]:
+    return ib.reqContractDetailsAsync(wanted)
 
 
 def _bars_frame(bars: Sequence[Any]) -> pl.DataFrame:

@@ -1,9 +1,11 @@
 """Which range of which symbol has to be fetched: what the lake does not know, plus a short overlap.
 
 The overlap brings corrections of the latest sessions to light. A symbol whose known bars begin later than
-asked is asked for the missing beginning as well, unless its listing explains it. What lies between the known
-bars and a range apart from them is asked for, too: only the first and the last known session are looked up,
-and a hole would never be seen again.
+asked is asked for the missing beginning as well, unless its listing explains it.
+
+Daily and weekly bars are one stretch: what lies between the known ones and a range apart from them is asked
+for, too, so that their first and last session tell all. Bars within the day may be known in pieces: their
+sessions are looked up one by one, and those without a bar are asked for, each stretch by one request.
 """
 
 from __future__ import annotations
@@ -44,10 +46,17 @@ class OpenSessionError(IngestError):
 
 @dataclass(frozen=True)
 class Known:
-    """What the lake knows of a symbol's bars of one timeframe."""
+    """What the lake knows of a symbol's bars of one timeframe.
+
+    Attributes
+    ----------
+    sessions : frozenset of date
+        Sessions of the range asked for that have bars; looked up only where there may be holes.
+    """
 
     first: date
     last: date
+    sessions: frozenset[date] = frozenset()
 
 
 def known_instruments(lake: Lake, symbols: Iterable[str]) -> pl.DataFrame:
@@ -103,9 +112,11 @@ def coverage(lake: Lake, symbols: Iterable[str], timeframe: str, first: date, la
     """First and last session known of each symbol; symbols without bars are left out.
 
     The recent past and the beginning of the range are read first; statistics prune the rest. Only symbols
-    that are not found there cost a look at their whole past.
+    that are not found there cost a look at their whole past, and bars within the day always do.
     """
     names = list(symbols)
+    if timeframe not in WHOLE:
+        return _pieces_known(lake, names, timeframe, first, last)
     tail = _extent(lake, names, timeframe, pl.col("session").is_between(last - RECENT, last))
     late = [name for name in names if name in tail and tail[name].first > first + SLACK]
     head = _extent(lake, late, timeframe, pl.col("session").is_between(first, first + SLACK))
@@ -131,14 +142,16 @@ def requests(
         have = known.get(symbol)
         if have is None or refetch:
             spans = [(request.first, last)]
-        else:
+        elif request.timeframe in WHOLE:
             begin = _overlap(chosen[symbol], have.last, last)
-            leaves_hole = request.first > have.last and request.timeframe in WHOLE
-            spans = [(begin if leaves_hole else max(request.first, begin), last)]
-            if _begins_late(symbol, have, request.first, instruments):
+            spans = [(begin if request.first > have.last else max(request.first, begin), last)]
+            late = have.first > request.first + SLACK
+            if late and not _explained(symbol, have, request.first, instruments):
                 end = have.first - timedelta(days=1)
-                end = end if request.timeframe in WHOLE else min(end, last)
                 spans = [(request.first, end), *(span for span in spans if span[0] > end)]
+        else:
+            explained = _explained(symbol, have, request.first, instruments)
+            spans = _pieces(chosen[symbol], have, request.first, last, explained=explained)
         end_of_listing = final.get(symbol, date.max)
         if have is not None and have.last > end_of_listing:
             # Its own bars say that the listing went on: what told the end was out of date.
@@ -159,17 +172,35 @@ def _overlap(calendar: str, known_last: date, last: date) -> date:
     return known[-OVERLAP] if len(known) >= OVERLAP else known_last
 
 
-def _begins_late(symbol: str, have: Known, first: date, instruments: pl.DataFrame) -> bool:
-    """Whether a beginning was never asked for: bars start late and the listing does not explain it."""
-    if have.first <= first + SLACK:
-        return False
+def _explained(symbol: str, have: Known, first: date, instruments: pl.DataFrame) -> bool:
+    """Whether the listing explains that bars begin later than asked, or they were asked for before."""
     periods = instruments.filter(pl.col("symbol") == symbol)
     if periods.is_empty():
-        return True
+        return False
     start = periods["valid_from"].sort()[0]
     if (periods["source"] == ASKED).any():
-        return bool(first < start)
-    return bool(have.first > start + SLACK)
+        return bool(first >= start)
+    return bool(have.first <= start + SLACK)
+
+
+def _pieces(
+    calendar: str, have: Known, first: date, last: date, *, explained: bool
+) -> list[tuple[date, date]]:
+    """Stretches of sessions without bars, and the overlap; those close to each other are one."""
+    days = sessions(calendar, first, last)["session"].to_list()
+    begin = _overlap(calendar, have.last, last)
+    places = [
+        place
+        for place, day in enumerate(days)
+        if day >= begin or (day not in have.sessions and (day > have.first or not explained))
+    ]
+    spans: list[tuple[int, int]] = []
+    for place in places:
+        if spans and place - spans[-1][1] <= OVERLAP:
+            spans[-1] = spans[-1][0], place
+        else:
+            spans.append((place, place))
+    return [(days[start], days[end]) for start, end in spans]
 
 
 def _final(instruments: pl.DataFrame) -> dict[str, date]:
@@ -191,3 +222,19 @@ def _extent(lake: Lake, symbols: list[str], timeframe: str, where: pl.Expr) -> d
         .collect()
     )
     return {symbol: Known(first, last) for symbol, first, last in rows.iter_rows()}
+
+
+def _pieces_known(
+    lake: Lake, symbols: list[str], timeframe: str, first: date, last: date
+) -> dict[str, Known]:
+    """What is known of bars that may have holes: their extent, and the sessions of a range that have any."""
+    wanted = (pl.col("timeframe") == timeframe) & pl.col("symbol").is_in(symbols)
+    day = pl.col("session")
+    rows = (
+        read(lake, Bars, where=wanted, columns=["symbol", "session"])
+        .unique()
+        .group_by("symbol")
+        .agg(first=day.min(), last=day.max(), days=day.filter(day.is_between(first, last)))
+        .collect()
+    )
+    return {name: Known(begin, end, frozenset(days)) for name, begin, end, days in rows.iter_rows()}

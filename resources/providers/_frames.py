@@ -115,6 +115,13 @@ def intraday(
     return _columns(framed, symbol, timeframe, source)
 
 
+def opened_session(at: datetime, trading_calendar: str) -> date:
+    """Session that a quote belongs to: the last one that had opened by then."""
+    recent = calendar.sessions(trading_calendar, at.date() - timedelta(days=10), at.date())
+    found: date = recent.filter(pl.col("opens_at") <= at)["session"][-1]
+    return found
+
+
 @lru_cache(maxsize=16)
 def time_zone(trading_calendar: str) -> str:
     """Time zone in which a calendar's sessions are dates."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
 import polars as pl
 
-from resources import calendar
 from resources.calendar import STOCKS
 from resources.http import HttpProvider, HttpSettings, Pace
 from resources.http_errors import LATER, excerpt, json_of
@@ -29,6 +28,7 @@ from resources.providers.base import (
     UnknownSymbol,
     require_timeframe,
 )
+from trading.option_symbols import canonical_column
 
 NAME = "cboe"
 INDICES = frozenset(
@@ -166,7 +166,7 @@ def parse_chain(body: bytes, underlying: str) -> pl.DataFrame:
     """
     document = json_of(body, NAME, underlying, dict)
     rows: list[dict[str, Any]] = document["data"]["options"]
-    quoted_at = datetime.fromisoformat(document["timestamp"])
+    quoted_at = datetime.fromisoformat(document["timestamp"]).replace(tzinfo=UTC)
     numbers = (
         "bid",
         "ask",
@@ -190,10 +190,10 @@ def parse_chain(body: bytes, underlying: str) -> pl.DataFrame:
         wrong = parsed.filter(pl.col("strike").is_null())["symbol"][0]
         raise MalformedAnswer(NAME, f"{wrong!r} is no option symbol", symbol=underlying, remedy=LATER)
     return parsed.select(
-        "symbol",
+        canonical_column(pl.col("symbol")),
         pl.lit(underlying).alias("underlying"),
-        pl.lit(_session(quoted_at)).alias("session"),
-        pl.lit(quoted_at).dt.cast_time_unit("us").dt.replace_time_zone("UTC").alias("quoted_at"),
+        pl.lit(_frames.opened_session(quoted_at, STOCKS)).alias("session"),
+        pl.lit(quoted_at).dt.cast_time_unit("us").alias("quoted_at"),
         ("20" + pl.col("day")).str.to_date("%Y%m%d").alias("expiry"),
         pl.col("strike").cast(pl.Float64) / 1000,
         pl.col("right").replace_strict({"C": "call", "P": "put"}),
@@ -232,14 +232,6 @@ def parse_directory(body: bytes) -> list[str]:
     """Underlyings out of the list."""
     rows = csv.DictReader(io.StringIO(body.decode("utf-8-sig")), skipinitialspace=True)
     return sorted({row["Stock Symbol"].strip() for row in rows})
-
-
-def _session(quoted_at: datetime) -> date:
-    """Session that a quote belongs to: the last one that had opened (the service's times are UTC)."""
-    recent = calendar.sessions(STOCKS, quoted_at.date() - timedelta(days=10), quoted_at.date())
-    opened = recent.filter(pl.col("opens_at").dt.replace_time_zone(None) <= quoted_at)
-    found: date = opened["session"][-1]
-    return found
 
 
 def _unless_zero(name: str) -> pl.Expr:

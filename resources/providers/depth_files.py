@@ -104,6 +104,21 @@ def binance_snapshot(
     return _ranked(_in_sessions(rows, ALL_DAY), levels)
 
 
+def snapshot(
+    levels: pl.DataFrame, symbol: str, quoted_at: datetime, calendar: str, most: int, source: str
+) -> pl.DataFrame:
+    """Snapshot out of the levels (side, price, size) of one book at one time."""
+    rows = levels.select(
+        pl.lit(symbol).alias("symbol"),
+        pl.lit(quoted_at.astimezone(UTC)).cast(_RAW["quoted_at"]).alias("quoted_at"),
+        "side",
+        "price",
+        "size",
+        pl.lit(source).alias("source"),
+    )
+    return _ranked(_in_sessions(rows, calendar), most)
+
+
 _RAW = pl.Schema(
     {
         "symbol": pl.String(),

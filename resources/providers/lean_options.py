@@ -29,6 +29,7 @@ import polars as pl
 from resources.calendar import STOCKS, sessions
 from resources.providers import _frames
 from resources.providers.lean_files import FileError
+from trading.option_symbols import canonical_column
 
 MULTIPLIER = 100.0
 """Units of the underlying in one contract; a split changes number and strike of contracts, not this."""
@@ -96,7 +97,7 @@ def option_quotes(
     return (
         rows.join(closes, on="session")
         .with_columns(
-            symbol=pl.format("{}{}{}{}", pl.lit(ticker.upper()), day, "right", thousandths),
+            symbol=canonical_column(pl.format("{}{}{}{}", pl.lit(ticker.upper()), day, "right", thousandths)),
             underlying=pl.lit(underlying),
             right=pl.col("right").replace_strict({"C": "call", "P": "put"}),
             multiplier=pl.lit(MULTIPLIER),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,10 +10,15 @@ from typing import Any
 
 import pytest
 
-from delta import Provenance, create_lake, read
-from delta.contracts import Bars, Instruments
+from assets.observations import Observing, update_chains, update_depth
+from delta import Lake, Provenance, create_lake, read
+from delta.contracts import Bars, Depth, Instruments, OptionQuotes
 from resources.brokers import data_limits
+from resources.brokers.base import Instrument as BrokerInstrument
+from resources.brokers.base import Pace as BrokerPace
+from resources.brokers.base import RefusedRequestError
 from resources.brokers.data_limits import MARGIN, Asked, wait_for
+from resources.brokers.ib import IBBroker
 from resources.config import DeskConfig
 from resources.gateway.settings import Settings
 from resources.http import keep_answers
@@ -32,6 +38,7 @@ from resources.providers.ib import Ib, IbSettings
 from resources.providers.registry import provider
 from resources.providers.sample import Sample
 from resources.raw_answers import raw_answers
+from trading.liquidity import liquidity
 
 from .conftest import Gateway, ThreadGateway
 
@@ -178,3 +185,168 @@ def test_host_and_port_are_those_of_the_broker() -> None:
     made = provider("ib", desk.settings("ib"))
     assert isinstance(made, Ib)
     assert (made.settings.port, made.settings.client_id) == (4001, 9)
+
+
+# ---------------------------------------------------------------------------- order books and option chains
+
+
+@pytest.fixture(scope="module")
+def open_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadGateway]:
+    """A gateway on a Friday morning in New York, with a stock, a coin, and a stock without a price."""
+    start = datetime(2024, 1, 5, 15, tzinfo=UTC)
+    made = ThreadGateway(tmp_path_factory.mktemp("gateway"), Settings(start=start, max_messages=0))
+    rows = [
+        {"symbol": "AAPL", "asset_class": "stock", "exchange": "XNAS", "currency": "USD"},
+        {"symbol": "QUIET", "asset_class": "stock", "exchange": "XNAS", "currency": "USD"},
+        {"symbol": "BTCUSD", "asset_class": "crypto", "currency": "USD"},
+    ]
+    made.ask("instruments", rows=rows)
+    for symbol in ("AAPL", "BTCUSD"):
+        made.ask("price", symbol=symbol, price=100.0)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def shop(open_market: ThreadGateway) -> Iterator[ThreadGateway]:
+    yield open_market
+    open_market.ask("faults", clear=True)
+
+
+def observing(gateway: Gateway, lake: Lake, **options: Any) -> Observing:
+    settings = {"port": gateway.port, "timeout": 5, "classes": {"BTCUSD": "crypto"}, **options}
+    now = datetime(2024, 1, 5, 16, tzinfo=UTC)
+    return Observing(lake, DeskConfig(providers={"ib": settings}), now, "run-1")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return create_lake(tmp_path / "lake")
+
+
+def test_order_books_of_the_gateway_reach_the_table_and_its_measures(shop: Gateway, lake: Lake) -> None:
+    update = update_depth(observing(shop, lake), ["AAPL", "BTCUSD"], source="ib")
+    assert (update.result.new, update.problems()) == (80, [])
+    books = read(lake, Depth).collect().sort("symbol", "side", "level")
+    assert books.select("symbol", "session", "source").unique().sort("symbol").rows() == [
+        ("AAPL", date(2024, 1, 5), "ib"),
+        ("BTCUSD", date(2024, 1, 5), "ib"),
+    ]
+    stock = books.filter(symbol="AAPL")
+    asks, bids = (stock.filter(side=side) for side in ("ask", "bid"))
+    assert asks["level"].to_list() == bids["level"].to_list() == list(range(20))
+    assert asks["price"].is_sorted()
+    assert bids["price"].is_sorted(descending=True)
+    assert bids["price"][0] < asks["price"][0]
+    assert asks["size"].to_list() == [100.0 * (level + 1) for level in range(20)]
+    told = stock["quoted_at"].unique().item()
+    assert datetime(2024, 1, 5, 15, tzinfo=UTC) < told < datetime(2024, 1, 5, 16, tzinfo=UTC)
+    measures = liquidity(stock.drop("known_at"), lot=100.0).row(0, named=True)
+    assert measures["depth_5"] == 3000.0
+    assert measures["imbalance"] == 0.0
+    assert len(list(raw_answers(lake).replay("ib"))) == 2
+
+
+def test_fewer_levels_are_the_best_ones(shop: Gateway) -> None:
+    book = source(shop).depth("AAPL", 3)
+    assert sorted(book.group_by("side").len().rows()) == [("ask", 3), ("bid", 3)]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "words"),
+    [
+        ("NOPE", "ib: NOPE: the broker knows no single stock"),
+        ("QUIET", "ib: QUIET: order book of QUIET: no level came within 0.3 s"),
+    ],
+)
+def test_a_book_that_does_not_come_is_told_and_the_others_are_kept(
+    shop: Gateway, lake: Lake, symbol: str, words: str
+) -> None:
+    desk = observing(shop, lake, timeout=0.3 if symbol == "QUIET" else 5)
+    update = update_depth(desk, [symbol, "AAPL"], source="ib")
+    assert update.result.new == 40
+    assert update.problems()[0].startswith(words)
+
+
+def test_a_refused_book_says_why(shop: ThreadGateway) -> None:
+    """The gateway shows three books at a time to one connection."""
+
+    async def four() -> list[int]:
+        known = {"AAPL": BrokerInstrument("AAPL", "AAPL", "stock")}
+        broker = IBBroker(known, port=shop.port, client_id=77, pace=BrokerPace(request=5.0, quote=5.0))
+        await broker.connect()
+        try:
+            contract = await broker.contract("AAPL")
+            for number in (901, 902, 903):
+                broker._client().reqMktDepth(number, contract, 5, True, [])
+            with pytest.raises(RefusedRequestError, match="order book of AAPL: 309: Max number"):
+                await broker.depth("AAPL", 5)
+            broker._client().cancelMktDepth(901, True)
+            return [(await broker.depth("AAPL", 5)).height for _ in range(4)]
+        finally:
+            await broker.disconnect()
+
+    assert asyncio.run(four()) == [10] * 4
+
+
+FEBRUARY = date(2024, 2, 16)
+
+
+def test_a_chain_of_the_gateway_reaches_the_table(shop: Gateway, lake: Lake) -> None:
+    update = update_chains(
+        observing(shop, lake), ["AAPL"], source="ib", expiries=[FEBRUARY], strikes=(95.0, 105.0)
+    )
+    kept = read(lake, OptionQuotes).collect().sort("right", "strike")
+    assert (update.result.new, update.problems()) == (10, [])
+    assert kept["symbol"][:2].to_list() == ["AAPL  240216C00095000", "AAPL  240216C00097500"]
+    assert kept.select("underlying", "session", "expiry", "multiplier", "source").unique().rows() == [
+        ("AAPL", date(2024, 1, 5), FEBRUARY, 100.0, "ib")
+    ]
+    calls, puts = (kept.filter(right=right) for right in ("call", "put"))
+    assert calls["strike"].to_list() == puts["strike"].to_list() == [95.0, 97.5, 100.0, 102.5, 105.0]
+    assert (kept["bid"] < kept["ask"]).all()
+    assert kept["underlying_price"].to_list() == [100.0] * 10
+    assert calls["delta"].is_sorted(descending=True)
+    assert calls["delta"].is_between(0, 1).all()
+    assert puts["delta"].is_between(-1, 0).all()
+    assert (kept["implied_volatility"] > 0).all()
+    assert kept["open_interest"].null_count() == 10
+    assert len(list(raw_answers(lake).replay("ib"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("bounds", "error", "words"),
+    [
+        ({"strikes": (1000.0, 2000.0)}, NoData, "AAPL: no option in the chain asked for; widen the bounds"),
+        ({"expiries": [date(2024, 2, 15)]}, NoData, "no option in the chain"),
+        ({}, Unsupported, "contracts, more than the 20 of most_contracts; narrow expiries or strikes"),
+    ],
+)
+def test_a_chain_that_cannot_be_served_is_told(
+    shop: Gateway, bounds: dict[str, Any], error: type[ProviderError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        source(shop, most_contracts=20).chain("AAPL", **bounds)
+
+
+def test_quotes_without_permission_are_an_error_and_missing_greeks_are_null(shop: ThreadGateway) -> None:
+    asked = source(shop)
+    bounds: dict[str, Any] = {"expiries": [FEBRUARY], "strikes": (100.0, 100.0)}
+    for _ in range(2):
+        shop.ask("fault", name="no_market_data")
+    with pytest.raises(ProviderError, match=r"AAPL: quote of AAPL  240216C00100000: .*check the market data"):
+        asked.chain("AAPL", **bounds)
+    shop.ask("faults", clear=True)
+    shop.ask("fault", name="absent_greeks")
+    told = asked.chain("AAPL", **bounds)
+    assert told["bid"].null_count() == 0
+    assert told["delta"].null_count() == 2
+    shop.ask("faults", clear=True)
+    assert asked.chain("AAPL", **bounds)["delta"].null_count() == 0
+
+
+def test_nobody_there_to_ask_for_books_and_chains() -> None:
+    gone = Ib(IbSettings(port=1, timeout=1))
+    for ask in (gone.depth, gone.chain):
+        with pytest.raises(Unreachable, match=r"ib: AAPL: .*start the gateway and log in"):
+            ask("AAPL")

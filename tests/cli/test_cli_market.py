@@ -105,7 +105,7 @@ def test_sources_and_their_settings(desk: Desk) -> None:
         row["provider"]: row for row in answer(desk("data", "sources", "--json", TIINGO_API_KEY="s3cret"))
     }
     assert listed["sample"]["in use"] is True
-    assert (listed["sample"]["health"], listed["tiingo"]["health"]) == ("ready", "")
+    assert (listed["sample"]["health"], listed["tiingo"]["health"]) == ("ready", "not asked")
     assert listed["tiingo"]["key"] == "TIINGO_API_KEY is set"
     assert listed["alpha_vantage"]["key"].startswith("ALPHA_VANTAGE_API_KEY is ")
     settings = answer(desk("data", "sources", "lean", "--json", DESK_PROVIDERS__LEAN__FOLDER="/data"))

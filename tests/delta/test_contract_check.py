@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 import delta
 from delta import ContractError, Table, violations
 from delta.checking import conform
-from delta.contracts import Bars, OrderEvents, Regimes
+from delta.contracts import Bars, OptionQuotes, OrderEvents, Regimes
 
 FRAME = regimes("b", days(3))
 
@@ -160,3 +160,24 @@ def test_a_time_is_compared_to_the_microsecond(lake: delta.Lake) -> None:
         delta.write(lake, Bars, bars(2, 2, known), None, BY)
     assert delta.write(lake, Bars, bars(2, 2, known.replace(microsecond=998)), None, BY).rows == 4
     assert delta.read(lake, Bars, where=pl.col("known_at") >= known).collect().height == 4
+
+
+@pytest.mark.parametrize(
+    ("symbol", "refused"),
+    [
+        ("AAPL  240216C00102500", False),
+        ("GOOGL1240315P00060000", False),
+        ("BTC-27JUN25-100000-C", False),
+        ("AAPL240216C00102500", True),
+        ("AAPL 240216C00102500", True),
+    ],
+)
+def test_an_option_has_one_name_in_the_table(symbol: str, refused: bool) -> None:
+    at = datetime(2024, 1, 5, 21, tzinfo=UTC)
+    row = {
+        "symbol": symbol, "underlying": "AAPL", "session": at.date(), "quoted_at": at, "expiry": at.date(),
+        "strike": 102.5, "right": "call", "multiplier": 100.0, "source": "test", "known_at": at,
+    }  # fmt: skip
+    frame = pl.DataFrame([row], schema=OptionQuotes.schema())
+    found = [one.rule for one in violations(OptionQuotes, frame)]
+    assert found == (["an OCC symbol pads its root to six"] if refused else [])

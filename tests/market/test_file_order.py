@@ -28,6 +28,17 @@ def test_rows_lie_by_timeframe_year_symbol_and_session():
     assert in_order(Bars, found) is found
 
 
+def test_bars_within_the_day_lie_by_month():
+    mixed = rows().with_columns(
+        timeframe=pl.when(pl.col("symbol") == "B").then(pl.lit("1h")).otherwise("timeframe")
+    )
+    found = in_order(Bars, mixed)
+    day = pl.col("session")
+    month = pl.when(pl.col("timeframe") == "1h").then(day.dt.month()).otherwise(0)
+    assert found.equals(found.sort("timeframe", day.dt.year(), month, "symbol", "session"))
+    assert found["timeframe"].n_unique() == 2
+
+
 def test_other_tables_keep_their_own_order():
     assert Signals.sort
     frame = pl.DataFrame(

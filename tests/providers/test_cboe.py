@@ -12,6 +12,7 @@ import pytest
 from delta.contracts import OptionQuotes
 from resources.providers.base import BARS, MalformedAnswer, NoData, Request, UnknownSymbol
 from resources.providers.cboe import Cboe, CboeSettings
+from trading.option_symbols import canonical
 
 CHAIN = "/api/global/delayed_quotes/options/AAPL.json"
 
@@ -39,10 +40,11 @@ def test_a_real_chain_in_the_columns_of_the_table(cboe, recorded):
     )
     file = recorded / "cboe" / "api_global_delayed_quotes_options_AAPL_json.json.gz"
     given = json.loads(gzip.decompress(file.read_bytes()))
-    assert chain["symbol"].to_list() == [row["option"] for row in given["data"]["options"]]
-    row = chain.row(by_predicate=pl.col("symbol") == "AAPL260821C00335000", named=True)
+    assert chain["symbol"].to_list() == [canonical(row["option"]) for row in given["data"]["options"]]
+    assert set(chain["symbol"].str.len_chars()) == {21}
+    row = chain.row(by_predicate=pl.col("symbol") == "AAPL  260821C00335000", named=True)
     assert row == {
-        "symbol": "AAPL260821C00335000",
+        "symbol": "AAPL  260821C00335000",
         "underlying": "AAPL",
         "session": date(2026, 7, 24),
         "quoted_at": datetime(2026, 7, 25, 3, 44, 38, tzinfo=UTC),
@@ -76,9 +78,9 @@ def test_every_row_of_a_chain_passes_the_table_s_checks(cboe, underlying):
 
 
 def test_what_is_not_there_is_null_and_not_zero(cboe):
-    row = cboe.chain("CLX").row(by_predicate=pl.col("symbol") == "CLX260821P00055000", named=True)
+    row = cboe.chain("CLX").row(by_predicate=pl.col("symbol") == "CLX   260821P00055000", named=True)
     assert (row["bid"], row["ask"], row["implied_volatility"]) == (None, 0.25, 0.9409)
-    row = cboe.chain("CLX").row(by_predicate=pl.col("symbol") == "CLX260821C00055000", named=True)
+    row = cboe.chain("CLX").row(by_predicate=pl.col("symbol") == "CLX   260821C00055000", named=True)
     assert row["implied_volatility"] is None
 
 

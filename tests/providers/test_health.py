@@ -47,6 +47,20 @@ def test_a_service_that_is_there_answers_whatever_it_says(web, key, reply, words
     assert health("tiingo", {"base_url": web.url}).startswith(words)
 
 
+def test_without_a_look_nobody_is_asked_and_what_is_missing_here_is_told(web, key, monkeypatch):
+    told = healths(
+        {"tiingo": {"base_url": web.url}, "binance": {"base_url": web.url}},
+        ["tiingo", "binance", "sample", "files", "fred"],
+        ["binance"],
+    )
+    assert told["binance"].startswith("answers ")
+    assert (told["tiingo"], told["sample"]) == ("not asked", "ready")
+    assert told["files"].startswith("bad settings: folder")
+    assert len(web.seen) == 1
+    monkeypatch.delenv("TIINGO_API_KEY")
+    assert "TIINGO_API_KEY" in healths({"tiingo": {"base_url": web.url}}, ["tiingo"], [])["tiingo"]
+
+
 def test_nobody_there(key):
     port = closed_port()
     told = healths(

@@ -30,7 +30,7 @@ def goog(shared_data) -> pl.DataFrame:
 
 def test_a_real_contract_day_by_day(goog):
     """Printed in the folder's own files: quotes in 1/10000, open interest of the morning, half day of the 24th."""
-    rows = goog.filter(symbol="GOOG160115C00750000")
+    rows = goog.filter(symbol="GOOG  160115C00750000")
     assert goog.schema == OPTION_QUOTES
     assert rows.select("session", "bid", "ask", "last", "volume", "open_interest").rows() == [
         (date(2015, 12, 23), 13.7, 14.1, 14.0, 4066.0, 661.0),
@@ -54,7 +54,7 @@ def test_greeks_are_there_where_a_volatility_was_found(goog):
     greeks = ("delta", "gamma", "vega", "theta")
     assert goog.filter(found).select(greeks).null_count().sum_horizontal().item() == 0
     assert goog.filter(found.not_()).select(greeks).count().sum_horizontal().item() == 0
-    row = goog.filter(symbol="GOOG151231C00450000", session=date(2015, 12, 24)).row(0, named=True)
+    row = goog.filter(symbol="GOOG  151231C00450000", session=date(2015, 12, 24)).row(0, named=True)
     assert [row[name] for name in ("implied_volatility", *greeks)] == [
         1.7405772, 0.9915959, 0.0001368, 0.0219203, -0.3277778,
     ]  # fmt: skip
@@ -71,7 +71,7 @@ def test_a_split_replaces_contracts_and_a_file_a_session_early_is_put_right(shar
     assert call.filter(pl.col("session") >= date(2014, 6, 9))["strike"].max() < 200
     assert aapl["multiplier"].unique().to_list() == [100.0]
     # The universe file named 2015-12-11 has the trade of the 14th: 13.25, 1119 contracts.
-    told = aapl.filter(symbol="AAPL160115C00100000").filter(pl.col("delta").is_not_null())
+    told = aapl.filter(symbol="AAPL  160115C00100000").filter(pl.col("delta").is_not_null())
     assert told.select("session", "last", "volume", "delta", "open_interest").rows() == [
         (date(2015, 12, 14), 13.25, 1119.0, 0.877048, None),
         (date(2015, 12, 15), 11.45, 830.0, 0.8482556, 87309.0),
@@ -98,7 +98,9 @@ def test_a_copy_of_the_day_before_and_a_dead_line_tell_nothing(tmp_path):
     write(tmp_path, DAYS[0], own(10), live, dead)
     write(tmp_path, DAYS[1], own(10), live, dead)
     rows = quotes(tmp_path)
-    assert rows.select("symbol", "session", "open_interest").rows() == [("X160115C00050000", DAYS[0], None)]
+    assert rows.select("symbol", "session", "open_interest").rows() == [
+        ("X     160115C00050000", DAYS[0], None)
+    ]
 
 
 def test_the_open_interest_of_a_day_is_known_in_the_next_session(tmp_path):
@@ -130,9 +132,9 @@ def test_nan_greeks_go_to_quarantine_and_the_others_are_written(tmp_path, shared
     update = update_chains(desk, ["GOOG"], source="lean", span=span)
     assert update.problems() == ["1 rows rejected: delta is not NaN"]
     rows = read(lake, OptionQuotes).collect()
-    assert rows["symbol"].to_list() == ["GOOG160115C00760000"]
+    assert rows["symbol"].to_list() == ["GOOG  160115C00760000"]
     assert rows["known_at"].to_list() == [datetime(2026, 1, 2, tzinfo=UTC)]
-    assert read(lake, Quarantine).collect()["symbol"].to_list() == ["GOOG160115C00750000"]
+    assert read(lake, Quarantine).collect()["symbol"].to_list() == ["GOOG  160115C00750000"]
     again = update_chains(desk, ["GOOG"], source="lean", span=span)
     assert (again.result.new, again.result.unchanged, again.commits) == (0, 1, {})
 
@@ -179,5 +181,5 @@ def test_one_side_without_an_offer_is_nothing_and_not_zero(tmp_path):
         archive.writestr("x_quote_american_put_500000_20160115.csv", "20151224 00:00,,,,,,1,1,1,12500,3")
     row = quotes(tmp_path).row(0, named=True)
     assert (row["symbol"], row["bid"], row["ask"], row["underlying_price"]) == (
-        "X160115P00050000", None, 1.25, 52.0,
+        "X     160115P00050000", None, 1.25, 52.0,
     )  # fmt: skip

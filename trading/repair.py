@@ -398,7 +398,8 @@ def _units(series: _Series) -> Iterator[_Segment]:
     """
     change, length = series.change, len(series.change)
     low, high = np.log(UNIT_RANGE)
-    found, opened = [], []
+    found: list[_Segment] = []
+    opened: list[int] = []
     for row in np.flatnonzero((np.abs(change) >= low) & (np.abs(change) <= high)).tolist():
         if not opened or change[opened[-1]] * change[row] > 0:
             opened.append(row)

@@ -61,6 +61,14 @@ def handle_at(lake: Lake, table: type[Table], version: int) -> DeltaTable | None
     return _kept(folder, version) or _keep(folder, open_table(lake, table, version))
 
 
+def keep(lake: Lake, table: type[Table], handle: DeltaTable) -> None:
+    """Keep the handle of a writer that is done with it: what was written is often read at once."""
+    if lake.path is not None:
+        folder = lake.path / table.name
+        _keep(folder, handle)
+        _newest[str(folder)] = handle.version()
+
+
 def mark(lake: Lake, table: type[Table], version: int) -> Mark | None:
     """What tells the log entry of a version from any other; None behind a URL, or where there is none."""
     return None if lake.path is None else _mark(lake.path / table.name, version)

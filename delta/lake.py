@@ -39,6 +39,9 @@ ETERNAL_HISTORY = {
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
 }
+SHORT_LOG = {"delta.checkpointInterval": "16"}
+"""Commits between two checkpoints. Opening a table reads every commit since the last one: at the hundred that
+delta-rs leaves between them, a commit spent most of its time on opening the table."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ def create_table(lake: Lake, table: type[Table], metadata: dict[str, Any]) -> De
             description=(table.__doc__ or table.name).strip().splitlines()[0],
             configuration={
                 **ETERNAL_HISTORY,
+                **SHORT_LOG,
                 SCHEMA_VERSION: str(table.version),
                 "delta.dataSkippingStatsColumns": ",".join(pruning_columns(table)),
             },

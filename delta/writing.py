@@ -26,6 +26,7 @@ from delta.checking import SHOWN, ContractError, Violation, conform
 from delta.contracts import Table
 from delta.errors import ConcurrentWriteError, ReadBackError, translated
 from delta.existing_keys import existing_keys
+from delta.handles import keep
 from delta.lake import Lake, create_table, open_table
 from delta.scope import Scope
 
@@ -177,6 +178,7 @@ class _Write:
                 handle = landed
             self._sync(handle)
             replaced = self._read_back(handle, before)
+            keep(self.lake, self.table, handle)
             return Commit(self.table.name, handle.version(), self.rows.height, replaced, at)
         raise ConcurrentWriteError(
             f"{self.where}: other writers won {ATTEMPTS} attempts, nothing written; "

@@ -24,7 +24,7 @@ demo: setup
 	@$(BIN)/desk demo
 
 test: setup
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 ui: setup
 	@$(BIN)/desk ui

@@ -13,6 +13,27 @@ settings.register_profile("desk", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST = (
+    "faults/test_placing_campaign.py",
+    "assets/test_backfill_equals_schedule.py",
+    "integration/test_documents.py",
+    "faults/test_interrupted_backtest.py",
+    "integration/test_page_backfill.py",
+    "validation/test_whole_machinery.py",
+    "validation/test_gateway_equals_backfill.py",
+    "faults/test_placing_bytes.py",
+    "cli/test_cli_bad_input.py",
+    "validation/test_paper_book.py",
+    "faults/test_placing_ticks.py",
+    "assets/test_books_kept_by_another_hand.py",
+)
+"""Files that keep a worker busy for longest: they begin first, so that none is left alone in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the order within a file, and of the others, stays."""
+    rank = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def broker_on(path: Path) -> Broker:
 def state(broker: Broker) -> dict[str, Any]:
     """Everything that a restart must find."""
     kept = {
-        number: to_record(ticket)
+        number: copy.deepcopy(to_record(ticket))
         for number, ticket in broker.book.tickets.items()
         if "transmit" not in ticket.waits
     }

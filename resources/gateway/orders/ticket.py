@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -128,13 +128,17 @@ def working_terms(ticket: Ticket) -> tuple[object, ...]:
     )
 
 
+_TICKET = tuple(each.name for each in fields(Ticket))
+_WORK = tuple(each.name for each in fields(Order))
+
+
 def to_record(ticket: Ticket) -> dict[str, Any]:
-    """Ticket as a JSON object."""
-    record = asdict(ticket)
-    record["work"]["session"] = ticket.work.session.isoformat()
+    """Ticket as a JSON object, to be written before the ticket changes: it shares its lists and mappings."""
+    work = {name: getattr(ticket.work, name) for name in _WORK}
+    work["session"] = ticket.work.session.isoformat()
     good_till = ticket.work.good_till
-    record["work"]["good_till"] = good_till.isoformat() if good_till else None
-    return record
+    work["good_till"] = good_till.isoformat() if good_till else None
+    return {name: getattr(ticket, name) for name in _TICKET} | {"work": work}
 
 
 def from_record(record: Mapping[str, Any]) -> Ticket:

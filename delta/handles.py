@@ -27,8 +27,11 @@ Mark = tuple[int, int, int]
 
 
 class _Kept(NamedTuple):
+    """A handle, and the table that it was found to fit when it was opened."""
+
     handle: DeltaTable
     mark: Mark
+    table: type[Table]
 
 
 _lock = threading.Lock()
@@ -42,8 +45,8 @@ def newest_handle(lake: Lake, table: type[Table]) -> DeltaTable | None:
         return open_table(lake, table)
     folder = lake.path / table.name
     known = _newest.get(str(folder))
-    if known is None or _kept(folder, known) is None:
-        handle = _keep(folder, open_table(lake, table))
+    if known is None or _kept(folder, table, known) is None:
+        handle = _keep(folder, table, open_table(lake, table))
     else:
         while _entry(folder, known + 1).exists():
             known += 1
@@ -58,14 +61,14 @@ def handle_at(lake: Lake, table: type[Table], version: int) -> DeltaTable | None
     if lake.path is None:
         return open_table(lake, table, version)
     folder = lake.path / table.name
-    return _kept(folder, version) or _keep(folder, open_table(lake, table, version))
+    return _kept(folder, table, version) or _keep(folder, table, open_table(lake, table, version))
 
 
 def keep(lake: Lake, table: type[Table], handle: DeltaTable) -> None:
     """Keep the handle of a writer that is done with it: what was written is often read at once."""
     if lake.path is not None:
         folder = lake.path / table.name
-        _keep(folder, handle)
+        _keep(folder, table, handle)
         _newest[str(folder)] = handle.version()
 
 
@@ -82,16 +85,16 @@ def is_newest(lake: Lake, table: type[Table], version: int) -> bool:
     return handle is None or handle.version() <= version
 
 
-def _kept(folder: Path, version: int) -> DeltaTable | None:
+def _kept(folder: Path, table: type[Table], version: int) -> DeltaTable | None:
     with _lock:
         kept = _handles.get((str(folder), version))
-        if kept is None or kept.mark != _mark(folder, version):
+        if kept is None or kept.table is not table or kept.mark != _mark(folder, version):
             return None
         _handles.move_to_end((str(folder), version))
         return kept.handle
 
 
-def _keep(folder: Path, handle: DeltaTable | None) -> DeltaTable | None:
+def _keep(folder: Path, table: type[Table], handle: DeltaTable | None) -> DeltaTable | None:
     """Keep a handle whose log entry is still there; one that only a checkpoint holds is opened each time."""
     if handle is None:
         return None
@@ -99,7 +102,7 @@ def _keep(folder: Path, handle: DeltaTable | None) -> DeltaTable | None:
     if mark is None:
         return handle
     with _lock:
-        _handles[str(folder), handle.version()] = _Kept(handle, mark)
+        _handles[str(folder), handle.version()] = _Kept(handle, mark, table)
         while len(_handles) > KEPT:
             _handles.popitem(last=False)
     return handle

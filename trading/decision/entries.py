@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from trading.decision.desk import Desk, entry_of, liquidity_verdicts, order_row, position_limit, reject
+from trading.decision.protection import attach
 from trading.gates import Verdict, check_entry, failed
 from trading.orders import Order, Side
 from trading.signals import Signal
@@ -132,33 +133,4 @@ def approve(
             desk, ref=reference, order=entry, reason=signal.reason, verdicts=verdicts, price=price, size=size
         )
     )
-    for purpose, level in (("stop_loss", stop), ("profit_target", target)):
-        if level is None:
-            continue
-        child = Order(
-            order_ref=desk.reference(*key, purpose),
-            session=session,
-            strategy=signal.strategy,
-            symbol=signal.symbol,
-            asset_class=instrument.asset_class,
-            purpose=purpose,
-            side=exit_side,
-            order_type="stop" if purpose == "stop_loss" else "limit",
-            quantity=size.quantity,
-            stop_price=level if purpose == "stop_loss" else None,
-            limit_price=level if purpose == "profit_target" else None,
-            time_in_force="gtc",
-            parent_ref=reference,
-            oca_group=group,
-            reason=signal.reason,
-            live=False,
-            multiplier=instrument.multiplier,
-        )
-        if purpose == "stop_loss":
-            plan.stop_ref = child.order_ref
-        else:
-            plan.target_ref = child.order_ref
-        desk.decided.orders.append(child)
-        desk.decided.rows.append(
-            order_row(desk, ref=child.order_ref, order=child, reason=signal.reason, price=price)
-        )
+    attach(desk, key, exit_side, size.quantity, signal.reason, price, parent_ref=reference)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trading.decision.desk import Desk, order_row
-from trading.orders import Order
+from trading.orders import Order, Side
 from trading.state import Key, Plan
 
 _AGAIN = "held again: its exit was taken back"
@@ -35,40 +35,62 @@ def protect(desk: Desk) -> None:
 def restore(desk: Desk) -> None:
     """Put the stop and the target of a position to work anew whose exit was taken back."""
     for key, position in desk.state.ledger.positions.items():
-        plan = desk.state.plans.get(key)
-        if plan is None:
+        if key in desk.state.plans:
+            side: Side = "SELL" if position.quantity > 0 else "BUY"
+            attach(desk, key, side, abs(position.quantity), _AGAIN, position.price)
+
+
+def attach(
+    desk: Desk,
+    key: Key,
+    side: Side,
+    quantity: float,
+    reason: str,
+    price: float,
+    *,
+    parent_ref: str | None = None,
+) -> None:
+    """Approve the stop and the target of a plan that have no order yet, in one group.
+
+    Parameters
+    ----------
+    price : float
+        Price on which they are decided.
+    parent_ref : str, optional
+        Entry that they wait for; without one they work at once.
+    """
+    plan, instrument = desk.state.plans[key], desk.instrument(key[1])
+    levels = (("stop_loss", plan.stop, plan.stop_ref), ("profit_target", plan.target, plan.target_ref))
+    for purpose, level, ref in levels:
+        if level is None or ref is not None:
             continue
-        levels = (("stop_loss", plan.stop, plan.stop_ref), ("profit_target", plan.target, plan.target_ref))
-        for purpose, level, ref in levels:
-            if level is None or ref is not None:
-                continue
-            reference = desk.reference(*key, purpose)
-            plan.oca_group = plan.oca_group or "O" + reference[1:]
-            if purpose == "stop_loss":
-                plan.stop_ref = reference
-            else:
-                plan.target_ref = reference
-            instrument = desk.instrument(key[1])
-            order = Order(
-                order_ref=reference,
-                session=desk.day.times.session,
-                strategy=key[0],
-                symbol=key[1],
-                asset_class=instrument.asset_class,
-                purpose=purpose,
-                side="SELL" if position.quantity > 0 else "BUY",
-                order_type="stop" if purpose == "stop_loss" else "limit",
-                quantity=abs(position.quantity),
-                stop_price=level if purpose == "stop_loss" else None,
-                limit_price=level if purpose == "profit_target" else None,
-                oca_group=plan.oca_group,
-                reason=_AGAIN,
-                multiplier=instrument.multiplier,
-            )
-            desk.decided.orders.append(order)
-            desk.decided.rows.append(
-                order_row(desk, ref=reference, order=order, reason=_AGAIN, price=position.price)
-            )
+        reference = desk.reference(*key, purpose)
+        plan.oca_group = plan.oca_group or "O" + reference[1:]
+        order = Order(
+            order_ref=reference,
+            session=desk.day.times.session,
+            strategy=key[0],
+            symbol=key[1],
+            asset_class=instrument.asset_class,
+            purpose=purpose,
+            side=side,
+            order_type="stop" if purpose == "stop_loss" else "limit",
+            quantity=quantity,
+            stop_price=level if purpose == "stop_loss" else None,
+            limit_price=level if purpose == "profit_target" else None,
+            time_in_force="gtc",
+            parent_ref=parent_ref,
+            oca_group=plan.oca_group,
+            reason=reason,
+            live=parent_ref is None,
+            multiplier=instrument.multiplier,
+        )
+        if purpose == "stop_loss":
+            plan.stop_ref = reference
+        else:
+            plan.target_ref = reference
+        desk.decided.orders.append(order)
+        desk.decided.rows.append(order_row(desk, ref=reference, order=order, reason=reason, price=price))
 
 
 def trail(desk: Desk, key: Key, plan: Plan, activation: float, distance: float) -> None:

@@ -21,6 +21,7 @@ from delta.contracts import (
     Signals,
     Trades,
 )
+from delta.whole_files import write_text
 from resources.calendar import ALL_DAY, WEEKDAYS
 from trading.book import BookConfig
 from trading.performance import summary
@@ -155,11 +156,10 @@ def save_files(book: BookConfig, name: str, shown: DailyReport | BacktestReport)
     if not book.report.directory:
         return []
     folder = Path(book.report.directory) / book.name
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for suffix, content in ((".txt", to_text(shown)), (".html", to_html(shown))):
         path = folder / f"{name}{suffix}"
-        path.write_text(content, encoding="utf-8")
+        write_text(path, content)
         written.append(path)
     return written
 

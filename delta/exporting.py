@@ -13,6 +13,7 @@ from delta.contracts import Table
 from delta.errors import translating
 from delta.lake import Lake
 from delta.reading import read
+from delta.whole_files import whole_file
 
 FORMATS = (".csv", ".parquet")
 
@@ -53,17 +54,8 @@ def export_frame(frame: pl.DataFrame | pl.LazyFrame, path: str | os.PathLike[str
     target = Path(path)
     if target.suffix.lower() not in FORMATS:
         raise ValueError(f"{target}: export writes {' or '.join(FORMATS)}; choose one of them")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    with translating(str(target)):
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            rows = _sink(frame.lazy(), temporary, csv=target.suffix.lower() == ".csv")
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return rows
+    with translating(str(target)), whole_file(target) as draft:
+        return _sink(frame.lazy(), draft, csv=target.suffix.lower() == ".csv")
 
 
 def _sink(rows: pl.LazyFrame, path: Path, *, csv: bool) -> int:

@@ -25,6 +25,7 @@ from delta.errors import (
     suggestion,
     translating,
 )
+from delta.whole_files import write_text
 
 MARKER = "lake.json"
 FORMAT = "deltadesk lake"
@@ -275,9 +276,7 @@ def _write_marker(lake: Lake, text: str) -> None:
         path.mkdir(parents=True, exist_ok=True)
         if not os.access(path, os.W_OK):
             raise ReadOnlyLakeError(f"{path}: cannot be written; check permissions and mount")
-        temporary = path / f".{MARKER}.{os.getpid()}"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path / MARKER)
+        write_text(path / MARKER, text)
 
 
 def _write_remote(lake: Lake, text: str) -> None:

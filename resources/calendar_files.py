@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from delta.contracts import Sessions
+from delta.whole_files import whole_file
 
 
 def kept(calendar: str, first: int, build: Callable[[], pl.DataFrame]) -> pl.DataFrame:
@@ -54,12 +55,6 @@ def _read(file: Path) -> pl.DataFrame | None:
 
 
 def _write(frame: pl.DataFrame, file: Path) -> None:
-    """Write a file that appears whole or not at all; no right or room to write is no error."""
-    part = file.with_suffix(f".{os.getpid()}")
-    with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            frame.write_parquet(part)
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
+    """Write a file; no right or room to write is no error."""
+    with suppress(OSError), whole_file(file) as draft:
+        frame.write_parquet(draft)

@@ -83,6 +83,7 @@ def report(
     from assets import reports
     from assets.inputs import MARKET_READS
     from delta import pin
+    from delta.whole_files import write_text
     from pipelines.cli.running import terminal
     from pipelines.cli.times import day
     from trading.reporting import to_html, to_json, to_text
@@ -93,8 +94,7 @@ def report(
     chosen = day(session) if session else last
     made = reports.backtest(pins, config, first, chosen) if whole else reports.daily(pins, config, chosen)
     if html:
-        Path(html).parent.mkdir(parents=True, exist_ok=True)
-        Path(html).write_text(to_html(made), encoding="utf-8")
+        write_text(Path(html), to_html(made))
         typer.echo(html)
     elif as_json:
         typer.echo(to_json(made, indent=2))

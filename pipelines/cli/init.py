@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from delta.whole_files import write_text
 from pipelines.cli.exits import MissingError, RefusedError
 
 app = typer.Typer()
@@ -29,7 +30,6 @@ def init(
     if there := [str(file) for file in taken if file.exists()]:
         raise RefusedError(f"{', '.join(there)} exist already; choose another folder or remove them")
     for file, copy in zip(files, taken, strict=True):
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+        write_text(copy, file.read_text(encoding="utf-8"))
         typer.echo(f"wrote {copy}")
     typer.echo("next: desk doctor, desk demo; docs/configuration.md explains every key", err=True)

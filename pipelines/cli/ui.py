@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from delta.whole_files import write_text
 from pipelines.cli import context
 from pipelines.cli.exits import RefusedError
 
@@ -41,10 +42,9 @@ def ui(
 def dagster_environment(desk: DeskConfig) -> dict[str, str]:
     """Environment of a Dagster process of this desk; its home is made when it does not exist."""
     home = Path(desk.dagster_home)
-    home.mkdir(parents=True, exist_ok=True)
     settings = home / "dagster.yaml"
     if not settings.exists():
-        settings.write_text(INSTANCE.read_text(encoding="utf-8"), encoding="utf-8")
+        write_text(settings, INSTANCE.read_text(encoding="utf-8"))
     return {**os.environ, **context.environment(), "DAGSTER_HOME": str(home)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 from pathlib import Path
 
@@ -87,6 +88,23 @@ def test_the_dagster_home_is_made_once(tmp_path: Path, monkeypatch: pytest.Monke
     dagster_environment(desk)
     assert settings.read_text(encoding="utf-8") == "# mine\n"
     context.remember(None, None)
+
+
+def test_half_a_dagster_home_is_never_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty file of settings would be kept for ever, and Dagster would report home."""
+    monkeypatch.chdir(tmp_path)
+    desk = load_desk(None, {})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            dagster_environment(desk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / ".dagster" / "dagster.yaml").exists()
+    dagster_environment(desk)
+    written = (tmp_path / ".dagster" / "dagster.yaml").read_text(encoding="utf-8")
+    assert written == INSTANCE.read_text(encoding="utf-8")
 
 
 def test_the_shipped_instance_serialises_pools_by_step() -> None:

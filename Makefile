@@ -18,6 +18,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock && \
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
+	@# Where Python is told not to write bytecode, every process would compile the project anew.
+	@$(BIN)/python -m compileall -q assets delta pipelines resources trading
 	@touch $@
 
 demo: setup

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from delta.whole_files import write_text
 from pipelines.cli import context
 from pipelines.cli.exits import RefusedError
 
@@ -42,6 +41,8 @@ def ui(
 def dagster_environment(desk: DeskConfig) -> dict[str, str]:
     """Environment of a Dagster process of this desk; its home is made when it does not exist."""
     home = Path(desk.dagster_home)
+    from delta.whole_files import write_text
+
     settings = home / "dagster.yaml"
     if not settings.exists():
         write_text(settings, INSTANCE.read_text(encoding="utf-8"))

@@ -1,8 +1,7 @@
-"""The command line through its real entry point, in an environment of its own."""
+"""The command line in an environment of its own: by its entry function, or as a process of its own."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .shell import Shell, walked
+from .shell import Shell, own_environment, walked
 
 Desk = Callable[..., subprocess.CompletedProcess[str]]
 PROGRAM = Path(sys.executable).with_name("desk")
@@ -18,12 +17,23 @@ PROGRAM = Path(sys.executable).with_name("desk")
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    """Run ``desk`` in an empty folder; variables of the caller that concern the desk are left out."""
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("DESK_", "DAGSTER_")) and name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")
-    }
+    """Run a command by the program's entry function in an empty folder; most tests need no process.
+
+    Variables of the caller that concern the desk are left out.
+    """
+    shell = Shell(tmp_path)
+
+    def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        done = shell.desk(*arguments, stdin=stdin, **variables)
+        return subprocess.CompletedProcess(arguments, done.code, done.out, done.err)
+
+    return run
+
+
+@pytest.fixture
+def desk_process(tmp_path: Path) -> Desk:
+    """Run the installed ``desk`` in an empty folder, as :func:`desk` does."""
+    clean = own_environment()
 
     def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -66,6 +66,15 @@ symbols = ["IBM"]
 BOOKS = {"eager": EAGER, "hold": HOLD, "unused": UNUSED}
 
 
+def own_environment() -> dict[str, str]:
+    """Variables of the caller without those that concern the desk or how it draws."""
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("DESK_", "DAGSTER_")) and name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")
+    }
+
+
 @dataclass(frozen=True)
 class Done:
     """What a command has left behind: exit code, standard output, standard error."""
@@ -100,9 +109,7 @@ class Shell:
     def desk(self, *arguments: str, stdin: str = "", **variables: str) -> Done:
         """Run a command line as the program does."""
         out, err = io.StringIO(), io.StringIO()
-        clean = {
-            name: text for name, text in os.environ.items() if not name.startswith(("DESK_", "DAGSTER_"))
-        }
+        clean = own_environment()
         with (
             contextlib.chdir(self.folder),
             mock.patch.dict(os.environ, clean | variables, clear=True),

@@ -110,8 +110,8 @@ def test_every_module_of_commands_is_in_the_list() -> None:
     assert found - {"market"} == {*commands.GROUPS, *commands.MODULES}
 
 
-def test_every_command_has_help(desk: Desk) -> None:
-    top = desk("--help")
+def test_every_command_has_help(desk_process: Desk) -> None:
+    top = desk_process("--help")
     assert top.returncode == 0
     assert "Exit codes: 0 done" in top.stdout
     for command in ("book", "query", "history", "diff", "export", "maintain", "doctor", "ui"):
@@ -130,27 +130,27 @@ USAGE = [
 
 @pytest.mark.parametrize(("arguments", "line"), USAGE, ids=[" ".join(arguments) for arguments, _ in USAGE])
 def test_a_wrong_command_line_is_one_line_and_code_2(
-    desk: Desk, arguments: tuple[str, ...], line: str
+    desk_process: Desk, arguments: tuple[str, ...], line: str
 ) -> None:
-    done = desk(*arguments)
+    done = desk_process(*arguments)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
 
 
-def test_an_error_is_one_line_and_a_traceback_only_on_demand(desk: Desk, tmp_path: Path) -> None:
+def test_an_error_is_one_line_and_a_traceback_only_on_demand(desk_process: Desk, tmp_path: Path) -> None:
     line = f"desk: {tmp_path}/lake: no lake here; create one, or name the folder that holds it\n"
-    done = desk("history")
+    done = desk_process("history")
     assert (done.returncode, done.stdout, done.stderr) == (4, "", line)
-    debugged = desk("history", "--debug")
+    debugged = desk_process("history", "--debug")
     assert debugged.returncode == 4
     assert debugged.stderr.startswith("Traceback")
     assert debugged.stderr.endswith(line)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bad_desk_file_is_code_3_with_a_line_a_problem(desk: Desk, tmp_path: Path) -> None:
+def test_a_bad_desk_file_is_code_3_with_a_line_a_problem(desk_process: Desk, tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
     file.write_text('lakee = 1\n[broker]\nport = "x"\n', encoding="utf-8")
-    done = desk("--config", "my.toml", "history")
+    done = desk_process("--config", "my.toml", "history")
     assert done.returncode == 3
     assert done.stderr == (
         'desk: my.toml: broker.port = "x": must be a whole number at least 1 and at most 65535\n'
@@ -210,8 +210,8 @@ def test_output_to_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         process.wait(timeout=30)
 
 
-def test_colours_only_on_a_terminal_and_never_with_no_color(desk: Desk, tmp_path: Path) -> None:
-    assert "\x1b[" not in desk("doctor").stdout
+def test_colours_only_on_a_terminal_and_never_with_no_color(desk_process: Desk, tmp_path: Path) -> None:
+    assert "\x1b[" not in desk_process("doctor").stdout
     assert "\x1b[32m" in _on_terminal(tmp_path, {})
     assert "\x1b[3" not in _on_terminal(tmp_path, {"NO_COLOR": "1"})
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import PROGRAM, Desk
+from .conftest import Desk
+from .shell import Shell
 from .test_cli_frame import HEAVY, LAKE, imported
 
 BOOK = """
@@ -33,16 +33,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Lake with two years and their lead of the book's symbols."""
     folder = tmp_path_factory.mktemp("market")
     (folder / "book.toml").write_text(BOOK, encoding="utf-8")
-    done = subprocess.run(
-        [str(PROGRAM), "data", "ingest", "--book", "book.toml", "--json"],
-        cwd=folder,
-        env=os.environ | {"DESK_LAKE": str(folder / "lake")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    counts = json.loads(done.stdout)
+    done = Shell(folder).desk("data", "ingest", "--book", "book.toml", "--json")
+    assert (done.code, done.err) == (0, "")
+    counts = done.json
     assert counts["new"] == counts["unchanged"] + counts["new"] > 1500
     assert counts["problems"] == []
     assert {"bars", "corporate_actions", "instruments"} <= counts["versions"].keys()

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from delta.whole_files import write_text
 from resources.gateway.settings import Settings
 from trading.book import CostsConfig
 
@@ -180,7 +179,7 @@ def configure(state: Path, settings: Settings, accounts: int = 1) -> None:
     names = (settings.account or known).split(",")
     names += [f"{names[0]}{number}" for number in range(len(names) + 1, accounts + 1)]
     account = ",".join(names) if any(names) else ""
-    write_text(state / _SETTINGS, settings_to_json(replace(settings, account=account)))
+    _write(state / _SETTINGS, settings_to_json(replace(settings, account=account)))
 
 
 def stop(state: Path, timeout: float = 30.0) -> bool:
@@ -231,7 +230,7 @@ def address(state: Path) -> Address | None:
 
 def publish(state: Path, where: Address) -> None:
     """Write down where a gateway listens."""
-    write_text(state / _ADDRESS, json.dumps(asdict(where)))
+    _write(state / _ADDRESS, json.dumps(asdict(where)))
 
 
 def settings_to_json(settings: Settings) -> str:
@@ -281,6 +280,13 @@ def _alive(pid: int) -> bool:
 
 def _project() -> str:
     return str(Path(__file__).resolve().parents[2])
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text whole or not at all; a gateway without a lake starts without the tables' packages."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    draft.replace(path)
 
 
 def _last_line(path: Path) -> str:

@@ -25,8 +25,11 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: setup
 	@$(BIN)/desk demo
 
+# The tests write thousands of small files through to the disk: a tenth quicker in memory, where there is room.
+IN_MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print "TMPDIR=/dev/shm"}')
+
 test: setup
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	@$(IN_MEMORY) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 ui: setup
 	@$(BIN)/desk ui

@@ -26,7 +26,7 @@ from delta.checking import SHOWN, ContractError, Violation, conform
 from delta.contracts import Table
 from delta.errors import ConcurrentWriteError, ReadBackError, translated
 from delta.existing_keys import existing_keys
-from delta.handles import keep
+from delta.handles import keep, newest_handle
 from delta.lake import Lake, create_table, open_table
 from delta.scope import Scope
 
@@ -97,7 +97,7 @@ def write(
     scope: Mapping[str, Any] | None,
     provenance: Provenance,
 ) -> Commit:
-    """Write a frame to a table, whole or not at all, in one commit.
+    """Write a frame to a table, whole or not at all, in one commit; no commit where nothing changes.
 
     Parameters
     ----------
@@ -109,7 +109,8 @@ def write(
         Rows with exactly the columns and types of the contract.
     scope : mapping or None
         Rows to replace: scope column to a value, a list of values or a (first, last) range. Every row of
-        the frame lies in it; an empty frame empties it. None appends rows whose keys are new.
+        the frame lies in it; an empty frame empties it, and makes no version where it is empty already.
+        None appends rows whose keys are new.
     provenance : Provenance
         Where the rows come from.
 
@@ -157,6 +158,9 @@ class _Write:
 
     def commit(self) -> Commit:
         """Commit from a fresh snapshot until no other writer is faster."""
+        unchanged = self._unchanged()
+        if unchanged is not None:
+            return Commit(self.table.name, unchanged, 0, 0, _now())
         for attempt in range(ATTEMPTS):
             try:
                 handle = self._handle()
@@ -191,6 +195,13 @@ class _Write:
             return handle
         metadata = commit_metadata("creation", _now(), run_id=self.provenance.run_id)
         return create_table(self.lake, self.table, metadata)
+
+    def _unchanged(self) -> int | None:
+        """Version of a table whose scope is empty and stays so, as that of most tables on most days."""
+        if self.scope is None or not self.rows.is_empty():
+            return None
+        handle = newest_handle(self.lake, self.table)
+        return handle.version() if handle is not None and not _rows_in(self.scope, handle) else None
 
     def _append_or_replace(self, handle: DeltaTable, at: datetime) -> None:
         properties = CommitProperties(custom_metadata=self._metadata(at), max_commit_retries=0)
@@ -254,10 +265,7 @@ class _Write:
     def _read_back(self, handle: DeltaTable, before: int) -> int:
         """Rows replaced, after a look whether the new version holds what was written."""
         after = _row_count(handle)
-        if self.scope is None:
-            found = after - before
-        else:
-            found = int(pl.scan_delta(handle).filter(self.scope.rows).select(pl.len()).collect().item())
+        found = after - before if self.scope is None else _rows_in(self.scope, handle)
         replaced = before + self.rows.height - after
         if found != self.rows.height or replaced < 0:
             raise ReadBackError(
@@ -324,6 +332,12 @@ def in_order(table: type[Table], rows: pl.DataFrame) -> pl.DataFrame:
 
 def _row_count(handle: DeltaTable) -> int:
     return handle.count()
+
+
+def _rows_in(scope: Scope, handle: DeltaTable) -> int:
+    if not _row_count(handle):
+        return 0
+    return int(pl.scan_delta(handle).filter(scope.rows).select(pl.len()).collect().item())
 
 
 def _sync_path(path: Path) -> None:

@@ -12,7 +12,7 @@ from itertools import takewhile
 import dagster as dg
 
 from delta import Lake, pin
-from delta.contracts import OrderEvents, Orders
+from delta.contracts import OrderEvents, Orders, Portfolio
 from pipelines.partitions import BACKTEST_BOOKS, DESKS, desk_of
 from pipelines.placing import place_orders
 from resources.brokers.needs import places_at_broker, placing_needed
@@ -20,7 +20,7 @@ from resources.brokers.paper import waiting_orders
 from resources.desk import DeskResource
 from trading.book import BookConfig
 
-BOOK, ORDERS = "desk/book", "desk/orders_version"
+BOOK, DECIDED = "desk/book", "desk/decided_versions"
 """Tags of a run of the order job."""
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 1800.0
 """Seconds between a failed try to place orders and the next one: doubled after each."""
@@ -37,7 +37,9 @@ def approved_orders(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Ask for the order job of every book with waiting orders, and again, later and later, when it fails."""
     lake = desk.lake()
-    versions = pin(lake, [Orders, OrderEvents]).versions
+    versions = pin(lake, [Orders, OrderEvents, Portfolio]).versions
+    # A session without an order leaves the orders as they were, but is a reason to look at the broker anew.
+    decided = f"{versions['orders']}-{versions['portfolio']}"
     seen = f"{versions['orders']}/{versions['order_events']}"
     books = list(desk.books().values())
     if context.cursor == seen and not any(places_at_broker(book) for book in books):
@@ -51,31 +53,31 @@ def approved_orders(
     asked: list[dg.RunRequest] = []
     held: list[str] = []
     for book in waiting:
-        tried = place_runs(context.instance, book, versions["orders"])
+        tried = place_runs(context.instance, book, decided)
         wait = wait_before_try(tried, time.time())
         if wait is None:
             held.append(f"orders of {book} are being placed")
         elif wait > 0:
             held.append(f"orders of {book}: not placed after {len(tried)} runs, the next in {wait:.0f} s")
         else:
-            asked.append(place_request(book, versions["orders"], len(tried)))
+            asked.append(place_request(book, decided, len(tried)))
     if not asked:
         yield dg.SkipReason("; ".join(held))
     yield from asked
 
 
-def place_request(book: str, version: int, tries: int) -> dg.RunRequest:
-    """Run of the order job for a book's orders in a version of the table."""
+def place_request(book: str, decided: str, tries: int) -> dg.RunRequest:
+    """Run of the order job for what a book has decided in versions of its orders and its portfolio."""
     return dg.RunRequest(
-        run_key=f"{book}|{version}|{tries}",
+        run_key=f"{book}|{decided}|{tries}",
         run_config={"ops": {"place_approved_orders": {"config": {"book": book}}}},
-        tags={BOOK: book, ORDERS: str(version)},
+        tags={BOOK: book, DECIDED: decided},
     )
 
 
-def place_runs(instance: dg.DagsterInstance, book: str, version: int) -> list[dg.RunRecord]:
-    """Runs that were asked for to place the orders of a version of the table, newest first."""
-    tags = {BOOK: book, ORDERS: str(version)}
+def place_runs(instance: dg.DagsterInstance, book: str, decided: str) -> list[dg.RunRecord]:
+    """Runs that were asked for to place what a book has decided in these versions, newest first."""
+    tags = {BOOK: book, DECIDED: decided}
     return list(instance.get_run_records(dg.RunsFilter(job_name=place_orders.name, tags=tags)))
 
 

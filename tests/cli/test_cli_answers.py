@@ -71,7 +71,7 @@ def test_a_time_means_what_had_been_committed_by_then(walked_shell: Shell) -> No
 
 def test_a_time_holds_for_every_table_of_the_statement(walked_shell: Shell) -> None:
     """Between the two books, each table is as the first one left it."""
-    before = min(at for version, at in commits(walked_shell, "candidates").items() if version == 2)
+    before = min(at for version, at in commits(walked_shell, "signals").items() if version == 2)
     at = (before - timedelta(microseconds=1)).isoformat()
     for table in ("orders", "fills", "portfolio", "positions", "signals", "books"):
         found = walked_shell.desk("query", f"select distinct book from {table}", "--json", "--as-of", at).json

@@ -115,14 +115,15 @@ values = st.dictionaries(st.integers(0, 7), st.sampled_from([0.1, 0.2, 0.3]), ma
 @settings(max_examples=15, deadline=None)
 def test_a_difference_is_that_of_two_dictionaries(tmp_path_factory, old, new) -> None:  # type: ignore[no-untyped-def]
     lake = delta.create_lake(tmp_path_factory.mktemp("lake") / "lake")
+    versions = []
     for rows in (old, new):
         frames = [regimes("b", days(8)[i], value) for i, value in rows.items()]
         frame = pl.concat(frames) if frames else regimes("b", [])
-        delta.write(lake, Regimes, frame, {"book": "b"}, BY)
+        versions.append(delta.write(lake, Regimes, frame, {"book": "b"}, BY).version)
     expected = {
         days(8)[i]: "added" if i not in old else "removed" if i not in new else "changed"
         for i in sorted(old | new)
         if old.get(i) != new.get(i)
     }
-    found = delta.diff(lake, Regimes, 1, 2)
+    found = delta.diff(lake, Regimes, *versions)
     assert dict(found.select("session", "change").iter_rows()) == expected

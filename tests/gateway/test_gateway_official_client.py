@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
-import tempfile
 import venv
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +21,9 @@ PROGRAM = Path(__file__).with_name("official_client.py")
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """Interpreter of an environment that has the library; made once and kept in the temporary folder."""
-    folder = (
-        Path(tempfile.gettempdir())
-        / f"desk-ibapi-{VERSION}-{sys.version_info.major}.{sys.version_info.minor}"
-    )
+    """Interpreter of an environment that has the library; made once and kept in the user's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "deltadesk"
+    folder = cache / f"ibapi-{VERSION}-{sys.version_info.major}.{sys.version_info.minor}"
     interpreter = folder / "bin" / "python"
     if not (folder / "ready").exists():
         venv.create(folder, with_pip=True, clear=True)

@@ -156,7 +156,7 @@ def test_a_failed_run_is_tried_again_later_and_later(paper: OwnDesk) -> None:
     assert "not placed after 1 runs, the next in" in str(held.skip_message)
     assert cursor is None, "waiting orders are looked at again"
 
-    tried = place_runs(instance, BOOK, int(request.tags["desk/orders_version"]))
+    tried = place_runs(instance, BOOK, request.tags["desk/decided_versions"])
     end = tried[0].end_time or 0.0
     assert wait_before_try(tried, end + 10) == 20
     assert wait_before_try(tried, end + 30) == 0

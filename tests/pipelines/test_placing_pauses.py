@@ -74,15 +74,15 @@ def test_the_wait_is_bounded_and_falls_as_time_passes(statuses: list[DagsterRunS
 
 
 def test_requests_of_one_try_are_one_run_and_those_of_another_are_not() -> None:
-    same = [place_request("b", 7, 0).run_key for _ in range(3)]
+    same = [place_request("b", "7-9", 0).run_key for _ in range(3)]
     assert len(set(same)) == 1
     others = {
-        place_request(book, version, tries).run_key
+        place_request(book, decided, tries).run_key
         for book in ("b", "c")
-        for version in (7, 8)
+        for decided in ("7-9", "7-10")
         for tries in (0, 1)
     }
     assert len(others) == 8
-    asked = place_request("b", 7, 2)
+    asked = place_request("b", "7-9", 2)
     assert asked.run_config == {"ops": {"place_approved_orders": {"config": {"book": "b"}}}}
-    assert asked.tags == {"desk/book": "b", "desk/orders_version": "7"}
+    assert asked.tags == {"desk/book": "b", "desk/decided_versions": "7-9"}

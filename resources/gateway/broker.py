@@ -22,6 +22,7 @@ from resources.gateway.instruments.database import Instrument, Instruments
 from resources.gateway.journal import Journal
 from resources.gateway.market.clock import Clock, SimulatedClock
 from resources.gateway.market.quotes import Quotes
+from resources.gateway.orders import hedging
 from resources.gateway.orders.book import Book
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.orders.matching import SessionWork, costs_for, flat_bar
@@ -67,6 +68,8 @@ class Broker:
         self._booked_once: set[str] = set()
         self.held_ids: set[tuple[int, int]] = set()
         self.regular_hours: Callable[[datetime], bool] = lambda _: True
+        self.beta: Callable[[Instrument, Instrument], float | None] = lambda _, __: None
+        self.grown: dict[int, Ticket] = {}
         self.costs = costs_for(settings.costs)
         self.quote_costs = costs_for(settings.costs, whole_volume=True)
         self._journal = journal
@@ -223,11 +226,25 @@ class Broker:
     def meet(self, tickets: list[Ticket], symbol: str, price: float, size: float = float("inf")) -> None:
         """Let tickets of a symbol meet a single price, of which so many units are to be had."""
         bar = flat_bar(price, size)
+        grown = set(self.grown)
         levels = {ticket.perm_id: ticket.scheduled for ticket in tickets}
         self.work(lambda session: session.trade(tickets, symbol, bar), quotes=True)
         risen = [t for t in tickets if not t.done and t.scheduled != levels[t.perm_id]]
         if risen and size == float("inf"):  # the next level of a scale order meets the price, too
             self.meet(risen, symbol, price)
+        self.meet_hedges([number for number in self.grown if number not in grown])
+
+    def meet_hedges(self, numbers: Iterable[int] | None = None) -> None:
+        """Let hedges that have grown meet the last prices; by default all of them.
+
+        Fills within a bar make hedges grow that meet a price only when the bar has come to its end: nobody
+        knows where in the bar the fill was.
+        """
+        for number in list(self.grown) if numbers is None else numbers:
+            hedge = self.grown.pop(number)
+            price = self.quotes.price(self.instrument_of(hedge))
+            if price is not None and not hedge.done and not hedge.waits and hedge.work.live:
+                self.meet([hedge], hedge.symbol, price)
 
     def settle(self, session: SessionWork, active: Iterable[Ticket], times: Mapping[str, datetime]) -> None:
         """Book executions and events of the market, and tell them.
@@ -274,6 +291,7 @@ class Broker:
             records = self._allocated(ticket, number, instrument, records[0])
         for record in records:
             self.book_execution(record)
+        hedging.grow(self, ticket, fill.quantity, fill.price)
 
     def _allocated(self, ticket: Ticket, number: int, instrument: Instrument, whole: Values) -> list[Values]:
         """Parts of an execution by account; each costs what an order of its own would."""
@@ -359,9 +377,26 @@ class Broker:
         if status == "Cancelled":
             self._cancelled(ticket, event.reason)
             return
-        self.close_ticket(ticket, status, f"Filled Size: {ticket.filled:g}")
+        if hedging.goes_on(self, ticket):
+            ticket.work.live = False
+            return
+        self._filled(ticket)
+
+    def _filled(self, ticket: Ticket) -> None:
+        self.close_ticket(ticket, "Filled", f"Filled Size: {ticket.filled:g}")
         self.save(ticket)
         self.report(ticket)
+        self.end_hedges(ticket)
+
+    def end_hedges(self, parent: Ticket) -> None:
+        """End the hedges of an order that is done, but those that still work."""
+        for hedge in self.book.hedges(parent):
+            if hedge.done or not hedging.rests(hedge):
+                continue
+            if hedge.filled:
+                self._filled(hedge)
+            else:
+                self._cancelled(hedge, f"parent {parent.status.lower()}: nothing to hedge")
 
     def _cancelled(self, ticket: Ticket, reason: str) -> None:
         self.close_ticket(ticket, "Cancelled", reason or "Cancelled by Trader")
@@ -369,13 +404,14 @@ class Broker:
         self.report(ticket)
         text = f"Order Canceled - reason:{reason}"
         self.outbox.append(error(ticket.client_id, ticket.order_id, 202, text))
+        self.end_hedges(ticket)
 
     def _follow(self, ticket: Ticket) -> None:
         """Tell what a step of the market changed of an order that goes on."""
         if ticket.done:
             return
         next_level(ticket)
-        if ticket.work.quantity + ticket.work.held <= 0.0:
+        if ticket.work.quantity + ticket.work.held <= 0.0 and not hedging.rests(ticket):
             self._cancelled(ticket, "its group left nothing of it")
             return
         before = (ticket.status, ticket.total, ticket.told)

@@ -12,6 +12,7 @@ from resources.gateway.instruments.database import Instrument
 from resources.gateway.instruments.occ import option_terms
 from resources.gateway.orders.placing import make_ticket, meet_market, option_row
 from resources.gateway.orders.ticket import Ticket
+from resources.gateway.orders.translate import is_hedge
 from resources.gateway.wire.layout.fields import Values
 from trading.ledger import split_contract
 from trading.matching import split_order
@@ -214,6 +215,8 @@ def _count_fill(ticket: Ticket, quantity: float, price: float) -> None:
 
 def _split_terms(ticket: Ticket, ratio: float) -> None:
     ticket.order["totalQuantity"] = ticket.total * ratio
+    if is_hedge(ticket.order):
+        ticket.scheduled *= ratio
     ticket.best = ticket.best / ratio if ticket.best is not None else None
     amounts = _PRICES if ticket.order.get("adjustableTrailingUnit") else (*_PRICES, "adjustedTrailingAmount")
     for name in ("scaleInitLevelSize", "scaleSubsLevelSize"):

@@ -97,6 +97,7 @@ def stretch(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours
     for ticket in before:
         if not (ticket.done or ticket.waits) and ticket.symbol in bars and ticket.work.live:
             _close_of(broker, ticket, bars[ticket.symbol])
+    broker.meet_hedges()
     meet_market(broker, [t for t in active if t not in before and t.born_by(hours.closes_at)])
     finish_at_once(broker, before)
     broker.follow(active)
@@ -160,6 +161,7 @@ def replay_close(broker: Broker, session: date, bars: Mapping[str, Bar], hours: 
     day = SessionWork(broker.costs, active, session)
     day.close(_with_combinations(broker, bars).get)
     broker.settle(day, active, {"close": hours.closes_at})
+    broker.meet_hedges()
 
 
 def _finish(
@@ -172,6 +174,7 @@ def _finish(
     for ticket in active:
         if not ticket.done and ticket.symbol in bars and ticket.work.live:
             _close_of(broker, ticket, bars[ticket.symbol])
+    broker.meet_hedges()
     day.end(bars.get)
     broker.settle(day, active, {"close": hours.closes_at})
     cancel_groups(broker, active)

@@ -7,6 +7,7 @@ from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.broker import Broker
 from resources.gateway.events import error
 from resources.gateway.instruments.database import Instrument
+from resources.gateway.orders import hedging
 from resources.gateway.orders.checks import (
     MAX_ORDER_ID,
     NO_DEFINITION,
@@ -17,7 +18,7 @@ from resources.gateway.orders.checks import (
 )
 from resources.gateway.orders.scaling import begin
 from resources.gateway.orders.ticket import Ticket, open_order
-from resources.gateway.orders.translate import apply_terms, market_order
+from resources.gateway.orders.translate import apply_terms, is_hedge, market_order
 from resources.gateway.orders.waiting import adjust, first_waits, trail, wake
 from resources.gateway.wire.layout.contracts import FIELDS
 from resources.gateway.wire.layout.fields import Values
@@ -61,9 +62,12 @@ def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
     anchor = work.anchor if same_trail else None
     apply_terms(work, ticket.order)
     work.anchor = anchor
-    rest = max(float(values["totalQuantity"]) - work.filled, 0.0)
-    held = min(work.held, rest) if work.live and ticket.parent_perm_id else 0.0
-    work.quantity, work.held, work.original = rest - held, held, float(values["totalQuantity"])
+    if is_hedge(ticket.order):
+        ticket.order["totalQuantity"] = work.filled + work.quantity
+    else:
+        rest = max(float(values["totalQuantity"]) - work.filled, 0.0)
+        held = min(work.held, rest) if work.live and ticket.parent_perm_id else 0.0
+        work.quantity, work.held, work.original = rest - held, held, float(values["totalQuantity"])
     ticket.waits = [] if not was_waiting else ["transmit"]
     ticket.waits += first_waits(broker, ticket)
     begin(ticket)
@@ -148,11 +152,13 @@ def _place_new(broker: Broker, client_id: int, order_id: int, values: Values) ->
     if instrument is None:
         broker.refuse(client_id, order_id, NO_DEFINITION)
         return None
+    if is_hedge(values):
+        values = {**values, "totalQuantity": values.get("totalQuantity") or 0.0}
     refusal = (
         _refuse_id(broker, client_id, order_id)
         or check_account(values, broker.names)
         or check_order(values, instrument, broker.clock.now())
-        or _refuse_parent(broker, client_id, values)
+        or _refuse_parent(broker, client_id, values, instrument)
         or check_margin(broker, instrument, values)
     )
     if refusal is not None:
@@ -163,6 +169,9 @@ def _place_new(broker: Broker, client_id: int, order_id: int, values: Values) ->
         return None
     ticket = make_ticket(broker, client_id, order_id, values, instrument)
     _transmit(broker, ticket, values, changed=False)
+    parent = broker.book.tickets.get(ticket.parent_perm_id)
+    if parent is not None and parent.done:
+        broker.end_hedges(parent)
     return ticket
 
 
@@ -193,6 +202,9 @@ def make_ticket(
     ticket.waits = first_waits(broker, ticket)
     begin(ticket)
     broker.book.put(ticket)
+    parent = broker.book.tickets.get(ticket.parent_perm_id)
+    if is_hedge(order) and parent is not None and parent.filled:
+        hedging.grow(broker, parent, parent.filled, parent.average)
     return ticket
 
 
@@ -215,12 +227,15 @@ def _join_family(broker: Broker, ticket: Ticket, values: Values) -> None:
         if parent is not None:
             ticket.parent_perm_id = parent.perm_id
             work.parent_ref = str(parent.perm_id)
-            work.live = parent.status == "Filled"
-            _join_late(work, parent)
+            if is_hedge(ticket.order):
+                hedging.begin(ticket)
+            else:
+                work.live = parent.status == "Filled"
+                _join_late(work, parent)
     group = values.get("ocaGroup")
     if group:
         work.oca_group = f"{ticket.client_id}:{group}"
-    elif ticket.parent_perm_id:
+    elif ticket.parent_perm_id and not is_hedge(ticket.order):
         work.oca_group = f"bracket:{ticket.parent_perm_id}"
 
 
@@ -267,14 +282,14 @@ def _refuse_id(broker: Broker, client_id: int, order_id: int) -> Refusal | None:
     return None
 
 
-def _refuse_parent(broker: Broker, client_id: int, values: Values) -> Refusal | None:
+def _refuse_parent(broker: Broker, client_id: int, values: Values, instrument: Instrument) -> Refusal | None:
     parent_id = values.get("parentId")
     if not parent_id:
         return None
     parent = broker.book.find(client_id, parent_id)
     if parent is None or (parent.done and parent.status != "Filled"):
         return Refusal(135, f"Can't find order with id ={parent_id}")
-    return None
+    return hedging.check_hedge(broker, parent, values, instrument) if is_hedge(values) else None
 
 
 def _refuse_change(broker: Broker, ticket: Ticket, values: Values) -> Refusal | None:
@@ -285,11 +300,12 @@ def _refuse_change(broker: Broker, ticket: Ticket, values: Values) -> Refusal | 
     instrument = resolve(broker, values)
     same = instrument is not None and instrument.symbol == ticket.symbol
     other = values.get("account") not in {"", None, ticket.account}
-    if not same or other or values.get("action") != ticket.order["action"]:
+    kind = (values.get("hedgeType") or "", ticket.order.get("hedgeType") or "")
+    if not same or other or kind[0] != kind[1] or values.get("action") != ticket.order["action"]:
         return Refusal(105, "Order being modified does not match original order")
     assert instrument is not None  # noqa: S101 - for the type checker
     refusal = check_account(values, broker.names) or check_order(values, instrument, broker.clock.now())
-    if refusal is not None:
+    if refusal is not None or is_hedge(values):
         return refusal
     rest = float(values["totalQuantity"]) - ticket.filled
     if rest <= 0.0:

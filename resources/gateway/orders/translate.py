@@ -60,6 +60,10 @@ PEGGED = frozenset(
 """Order types that follow the market without taking from it: they trade at the market, within their cap."""
 
 TYPES = frozenset(_PLAIN) | PEGGED | {"TRAIL"}
+HEDGES = frozenset("DBFP")
+"""Kinds of hedging orders: delta, beta, currency (FX), pair."""
+HEDGE_TYPES = frozenset({"MKT", "LMT", "REL"})
+"""Order types that a hedge may have."""
 _ANY_PRICE = 1e15
 
 
@@ -99,6 +103,22 @@ def apply_terms(work: Order, values: Values) -> None:
         work.limit_price = values.get("lmtPrice") or (_ANY_PRICE if work.side == "BUY" else 0.0)
     if kind in {"TRAIL", "TRAIL LIMIT"}:
         _apply_trail(work, values, kind)
+
+
+def is_hedge(order: Values) -> bool:
+    """Whether an order hedges its parent, so that its quantity comes from what that fills."""
+    return bool(order.get("hedgeType"))
+
+
+def hedge_parameter(order: Values) -> float:
+    """Ratio of a pair or beta of a beta hedge, ``1.5`` or ``ratio=1.5``.
+
+    Raises
+    ------
+    ValueError
+        When it is no number.
+    """
+    return float(str(order.get("hedgeParam") or "").rpartition("=")[2])
 
 
 def good_till(values: Values) -> date | None:

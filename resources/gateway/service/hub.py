@@ -12,6 +12,7 @@ from resources.gateway.broker import Broker
 from resources.gateway.events import Event
 from resources.gateway.instruments.blackscholes import chain_terms
 from resources.gateway.instruments.database import Instrument
+from resources.gateway.market.beta import beta
 from resources.gateway.market.prices import Tape
 from resources.gateway.orders.ticket import open_order, order_status
 from resources.gateway.service.faults import Faults
@@ -63,6 +64,7 @@ class Hub:
         self.followed: object = None
         self._marked: dict[str, int] = {}
         self.swallowed: list[tuple[int, str, Values]] = []
+        broker.beta = lambda one, market: beta(tape, one, market, broker.clock.now())
         if settings.market == "sessions":
             broker.regular_hours = self._within_session
 

@@ -22,11 +22,10 @@ from resources.gateway.instruments.database import Instrument, Instruments
 from resources.gateway.journal import Journal
 from resources.gateway.market.clock import Clock, SimulatedClock
 from resources.gateway.market.quotes import Quotes
-from resources.gateway.orders import hedging
+from resources.gateway.orders import hedging, scaling
 from resources.gateway.orders.book import Book
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.orders.matching import SessionWork, costs_for, flat_bar
-from resources.gateway.orders.scaling import next_level
 from resources.gateway.orders.ticket import (
     Ticket,
     from_record,
@@ -35,6 +34,7 @@ from resources.gateway.orders.ticket import (
     to_record,
     working_terms,
 )
+from resources.gateway.orders.translate import may_rest
 from resources.gateway.settings import Settings
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.times import spell_time
@@ -292,6 +292,7 @@ class Broker:
         for record in records:
             self.book_execution(record)
         hedging.grow(self, ticket, fill.quantity, fill.price)
+        scaling.executed(self, ticket, fill.quantity)
 
     def _allocated(self, ticket: Ticket, number: int, instrument: Instrument, whole: Values) -> list[Values]:
         """Parts of an execution by account; each costs what an order of its own would."""
@@ -377,7 +378,7 @@ class Broker:
         if status == "Cancelled":
             self._cancelled(ticket, event.reason)
             return
-        if hedging.goes_on(self, ticket):
+        if self._may_grow(ticket):
             ticket.work.live = False
             return
         self._filled(ticket)
@@ -386,33 +387,48 @@ class Broker:
         self.close_ticket(ticket, "Filled", f"Filled Size: {ticket.filled:g}")
         self.save(ticket)
         self.report(ticket)
-        self.end_hedges(ticket)
+        self.end_followers(ticket)
 
-    def end_hedges(self, parent: Ticket) -> None:
-        """End the hedges of an order that is done, but those that still work."""
-        for hedge in self.book.hedges(parent):
-            if hedge.done or not hedging.rests(hedge):
+    def end_followers(self, parent: Ticket) -> None:
+        """End the hedges of an order that is done, but those that still work, and its profit orders.
+
+        The profit orders of a scale order that has filled go on; when the last one of a scale order that
+        waits for them has ended, so has that.
+        """
+        for other in self.book.followers(parent):
+            if other.done or not (hedging.rests(other) or scaling.is_profit(other)):
                 continue
-            if hedge.filled:
-                self._filled(hedge)
-            else:
-                self._cancelled(hedge, f"parent {parent.status.lower()}: nothing to hedge")
+            if other.filled and hedging.rests(other):
+                self._filled(other)
+            elif parent.status != "Filled" or hedging.rests(other):
+                self._cancelled(other, f"parent {parent.status.lower()}")
+        scale = self.book.tickets.get(parent.parent_perm_id)
+        if scaling.is_profit(parent) and scale is not None:
+            self.follow([scale])
+
+    def _may_grow(self, ticket: Ticket) -> bool:
+        """Whether an order may get more to trade: from its parent, or from its own profit orders."""
+        return hedging.goes_on(self, ticket) or scaling.waits_for_profit(self, ticket)
 
     def _cancelled(self, ticket: Ticket, reason: str) -> None:
         self.close_ticket(ticket, "Cancelled", reason or "Cancelled by Trader")
         self.save(ticket)
         self.report(ticket)
-        text = f"Order Canceled - reason:{reason}"
-        self.outbox.append(error(ticket.client_id, ticket.order_id, 202, text))
-        self.end_hedges(ticket)
+        if not scaling.is_profit(ticket):  # there is no order id to tell it with
+            text = f"Order Canceled - reason:{reason}"
+            self.outbox.append(error(ticket.client_id, ticket.order_id, 202, text))
+        self.end_followers(ticket)
 
     def _follow(self, ticket: Ticket) -> None:
         """Tell what a step of the market changed of an order that goes on."""
         if ticket.done:
             return
-        next_level(ticket)
-        if ticket.work.quantity + ticket.work.held <= 0.0 and not hedging.rests(ticket):
-            self._cancelled(ticket, "its group left nothing of it")
+        scaling.next_level(ticket, self.settings.seed)
+        if ticket.work.quantity + ticket.work.held <= 0.0 and not self._may_grow(ticket):
+            if may_rest(ticket.order):
+                self._filled(ticket)
+            else:
+                self._cancelled(ticket, "its group left nothing of it")
             return
         before = (ticket.status, ticket.total, ticket.told)
         status = ticket.working_status()

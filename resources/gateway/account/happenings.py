@@ -11,7 +11,7 @@ from resources.gateway.broker import Broker
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.instruments.occ import option_terms
 from resources.gateway.orders.placing import make_ticket, meet_market, option_row
-from resources.gateway.orders.ticket import Ticket
+from resources.gateway.orders.ticket import HAND, Ticket
 from resources.gateway.orders.translate import is_hedge
 from resources.gateway.wire.layout.fields import Values
 from trading.ledger import split_contract
@@ -27,9 +27,9 @@ _PRICES = (
     "adjustedStopPrice",
     "adjustedStopLimitPrice",
     "scalePriceIncrement",
+    "scaleProfitOffset",
+    "scalePriceAdjustValue",
 )
-HAND = -1
-"""Client id of orders that were entered by hand."""
 
 
 def manual_order(broker: Broker, instrument: Instrument, terms: Mapping[str, Any]) -> Ticket:
@@ -217,6 +217,7 @@ def _split_terms(ticket: Ticket, ratio: float) -> None:
     ticket.order["totalQuantity"] = ticket.total * ratio
     if is_hedge(ticket.order):
         ticket.scheduled *= ratio
+    ticket.level_size *= ratio
     ticket.best = ticket.best / ratio if ticket.best is not None else None
     amounts = _PRICES if ticket.order.get("adjustableTrailingUnit") else (*_PRICES, "adjustedTrailingAmount")
     for name in ("scaleInitLevelSize", "scaleSubsLevelSize"):

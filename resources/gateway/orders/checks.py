@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from resources.gateway.account.allocation import problem
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.orders.scaling import NOT_SIMULATED, is_scaled
+from resources.gateway.orders.scaling import is_scaled, misfit
 from resources.gateway.orders.translate import (
     HEDGE_TYPES,
     HEDGES,
@@ -173,18 +173,8 @@ _ADJUSTED = {
 
 
 def _scale(values: Values, _: Instrument) -> Refusal | None:
-    if not is_scaled(values):
-        return None
-    left_out = [name for name in NOT_SIMULATED if values.get(name)]
-    if left_out:
-        text = f"The simulated gateway does not simulate {', '.join(left_out)}."
-    elif values["orderType"] != "LMT" or values.get("parentId"):
-        text = "A scale order is a LMT order without a parent."
-    elif not (values.get("scaleInitLevelSize") or 0) > 0:
-        text = "A scale order needs the size of its first level."
-    else:
-        return None
-    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+    text = misfit(values) if is_scaled(values) else ""
+    return Refusal(321, f"Error validating request.-'bH' : cause - {text}") if text else None
 
 
 def _hedge(values: Values, _: Instrument) -> Refusal | None:

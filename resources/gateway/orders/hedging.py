@@ -57,8 +57,8 @@ def begin(hedge: Ticket) -> None:
 
 def grow(broker: Broker, parent: Ticket, quantity: float, price: float) -> None:
     """Add to the hedges of an order what a fill of it asks for."""
-    for hedge in broker.book.hedges(parent):
-        if hedge.done:
+    for hedge in broker.book.followers(parent):
+        if hedge.done or not is_hedge(hedge.order):
             continue
         instrument = broker.instrument_of(hedge)
         before = _rounded(instrument, hedge.scheduled)

@@ -11,6 +11,7 @@ from resources.gateway.market.clock import SimulatedClock
 from resources.gateway.market.prices import Hours
 from resources.gateway.orders.matching import SessionWork, release
 from resources.gateway.orders.placing import cancel_groups, finish_at_once, meet_market
+from resources.gateway.orders.scaling import reprice
 from resources.gateway.orders.ticket import Ticket
 from resources.gateway.orders.waiting import adjust, due, to_be_cancelled, trail, wake
 from resources.gateway.wire.times import read_time
@@ -27,6 +28,7 @@ def quote(broker: Broker, symbol: str, price: float, size: float = float("inf"))
     traded = 0.0 if size == float("inf") else size
     broker.quotes.trade(symbol, price, traded, broker.clock.now())
     woken = _wake_all(broker, None)
+    broker.follow(reprice(broker))
     concerned = _concerned(broker, symbol)
     for name in concerned:
         instrument = broker.instruments.by_symbol(name)
@@ -51,7 +53,7 @@ def check_time(broker: Broker, hours: Hours | None = None) -> None:
     late = [t for t in broker.book.active() if _good_till_passed(t, now)]
     if late:
         broker.work(lambda session: session.expire(late, "good till date passed"))
-    woken = _wake_all(broker, None)
+    woken = _wake_all(broker, None) + reprice(broker)
     meet_market(broker, woken)
     broker.follow(woken)
     if hours is not None and broker.settings.market == "continuous":
@@ -78,6 +80,7 @@ def stretch(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours
             broker.quotes.open(symbol, bar, hours.opens_at)
     active = broker.book.active()
     before = [ticket for ticket in active if ticket.born_by(hours.opens_at)]
+    broker.follow(reprice(broker))
     for ticket in before:
         if ticket.symbol in bars:
             trail(ticket, bars[ticket.symbol].open)
@@ -140,6 +143,7 @@ def replay(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours)
     _move_clock(broker, hours.opens_at)
     for symbol, bar in bars.items():
         broker.quotes.open(symbol, bar, hours.opens_at)
+    broker.follow(reprice(broker))
     for ticket in broker.book.active():
         if ticket.symbol in bars:
             trail(ticket, bars[ticket.symbol].open)

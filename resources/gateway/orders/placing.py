@@ -16,7 +16,7 @@ from resources.gateway.orders.checks import (
     check_account,
     check_order,
 )
-from resources.gateway.orders.scaling import begin
+from resources.gateway.orders.scaling import begin, offer_position
 from resources.gateway.orders.ticket import Ticket, open_order
 from resources.gateway.orders.translate import apply_terms, is_hedge, market_order
 from resources.gateway.orders.waiting import adjust, first_waits, trail, wake
@@ -70,8 +70,9 @@ def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
         work.quantity, work.held, work.original = rest - held, held, float(values["totalQuantity"])
     ticket.waits = [] if not was_waiting else ["transmit"]
     ticket.waits += first_waits(broker, ticket)
-    begin(ticket)
+    begin(ticket, broker.settings.seed)
     _transmit(broker, ticket, values, changed=True)
+    offer_position(broker, ticket)
     return ticket
 
 
@@ -169,9 +170,10 @@ def _place_new(broker: Broker, client_id: int, order_id: int, values: Values) ->
         return None
     ticket = make_ticket(broker, client_id, order_id, values, instrument)
     _transmit(broker, ticket, values, changed=False)
+    offer_position(broker, ticket)
     parent = broker.book.tickets.get(ticket.parent_perm_id)
     if parent is not None and parent.done:
-        broker.end_hedges(parent)
+        broker.end_followers(parent)
     return ticket
 
 
@@ -200,7 +202,7 @@ def make_ticket(
     )
     _join_family(broker, ticket, values)
     ticket.waits = first_waits(broker, ticket)
-    begin(ticket)
+    begin(ticket, broker.settings.seed)
     broker.book.put(ticket)
     parent = broker.book.tickets.get(ticket.parent_perm_id)
     if is_hedge(order) and parent is not None and parent.filled:

@@ -110,6 +110,11 @@ def is_hedge(order: Values) -> bool:
     return bool(order.get("hedgeType"))
 
 
+def may_rest(order: Values) -> bool:
+    """Whether an order may have nothing to trade for a while: a hedge, a scale order that is restored."""
+    return is_hedge(order) or bool(order.get("scaleAutoReset"))
+
+
 def hedge_parameter(order: Values) -> float:
     """Ratio of a pair or beta of a beta hedge, ``1.5`` or ``ratio=1.5``.
 

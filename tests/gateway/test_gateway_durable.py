@@ -260,6 +260,22 @@ def test_a_trailing_stop_remembers_how_far_it_had_come(tmp_path: Path, name: str
     assert ticket.status == "Filled", "five below 120, not below 100"
 
 
+def test_an_exit_remembers_how_much_of_it_works(tmp_path: Path) -> None:
+    world = World(tmp_path / "journal.jsonl")
+    world.command("price", symbol="AAPL", price=100.0)
+    order = {**_order(random.Random(1), "AAPL", 1), "action": "BUY", "orderType": "LMT", "lmtPrice": 90.0,
+             "totalQuantity": 5.0, "tif": "GTC", "goodAfterTime": "", "parentId": 0, "ocaGroup": "",
+             "transmit": True}  # fmt: skip
+    world.request("placeOrder", **order)
+    world.request("placeOrder", **{**order, "orderId": 2, "action": "SELL", "lmtPrice": 110.0, "parentId": 1})
+    world.command("price", symbol="AAPL", price=90.0, size=1)
+    world.command("price", symbol="AAPL", price=90.0)
+    again = World(tmp_path / "journal.jsonl")
+    assert state(again.broker)["tickets"] == world.steps[-1][1]["tickets"]
+    again.command("price", symbol="AAPL", price=110.0)
+    assert [ticket.filled for ticket in again.broker.book.tickets.values()] == [5, 5]
+
+
 def test_orders_that_were_not_transmitted_are_gone_and_their_ids_stay_used(tmp_path: Path) -> None:
     world = World(tmp_path / "journal.jsonl")
     order = {**_order(random.Random(1), "AAPL", 5), "orderType": "LMT", "lmtPrice": 90.0, "transmit": False,

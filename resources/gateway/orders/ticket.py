@@ -124,6 +124,9 @@ def working_terms(ticket: Ticket) -> tuple[object, ...]:
     """What moves without any message to the client: a restart must find it as it was."""
     work = ticket.work
     return (
+        work.quantity,
+        work.held,
+        work.live,
         work.order_type,
         work.stop_price,
         work.limit_price,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from resources.gateway.account import executions as fills
-from resources.gateway.account.allocation import divided
-from resources.gateway.account.margins import allocation_weights
+from resources.gateway.account.allocation import ALL, Group, divided, everybody, group_name
+from resources.gateway.account.margins import allocate
 from resources.gateway.account.positions import (
     ACCOUNT,
     Account,
@@ -58,6 +59,7 @@ class Broker:
         self.book = Book()
         self.names = account_names(len(settings.account.split(",")))
         self.accounts = {name: Account() for name in self.names}
+        self.advise([], {}, restored=True)
         self.bookings: list[Booking] = []
         self.executions: list[Values] = []
         self.outbox: list[Event] = []
@@ -147,6 +149,9 @@ class Broker:
                 self.book.use_order_id(record["client_id"], record["order_id"])
             case "correction":
                 self._replace(record["replaces"], record["execution"])
+            case "advisor":
+                groups = [Group(*entry) for entry in record["groups"]]
+                self.advise(groups, record["aliases"], restored=True)
             case "purge":
                 self._hide_done()
             case _:
@@ -287,7 +292,7 @@ class Broker:
             cost = self.costs[leg.asset_class].commission.cost(quantity, record["price"], leg.multiplier)
             record["commission"] = cost
             records.append(record)
-        if ticket.order.get("faGroup"):
+        if group_name(ticket.order):
             records = self._allocated(ticket, number, instrument, records[0])
         for record in records:
             self.book_execution(record)
@@ -297,8 +302,12 @@ class Broker:
     def _allocated(self, ticket: Ticket, number: int, instrument: Instrument, whole: Values) -> list[Values]:
         """Parts of an execution by account; each costs what an order of its own would."""
         parts = []
-        weights = allocation_weights(self, str(ticket.order.get("faMethod")))
-        for part, (name, units) in enumerate(divided(weights, whole["shares"]), start=1):
+        weights = ticket.order.get("allocation") or allocate(self, instrument, ticket.order)["allocation"]
+        given: dict[str, float] = defaultdict(float)
+        for record in self.executions:
+            if record["permId"] == ticket.perm_id:
+                given[fills.account_of(record)] += record["shares"]
+        for part, (name, units) in enumerate(divided(weights, whole["shares"], given), start=1):
             record = {**whole, "execId": fills.execution_id(number, part), "account": name, "shares": units}
             commission = self.costs[instrument.asset_class].commission
             record["commission"] = commission.cost(units, whole["price"], instrument.multiplier)
@@ -512,6 +521,14 @@ class Broker:
         self._booked_once.add(name)
         self._journal.append("once", {"name": name})
         return True
+
+    def advise(self, groups: Iterable[Group], aliases: Mapping[str, str], *, restored: bool = False) -> None:
+        """Take the groups of an advisor, besides the one of all accounts, and the aliases of the accounts."""
+        own = [one for one in groups if one.name != ALL]
+        self.groups = {one.name: one for one in (everybody(self.names), *own)}
+        self.aliases = dict(aliases)
+        if not restored:
+            self.note("advisor", {"groups": [list(one) for one in own], "aliases": self.aliases})
 
     def see(self, times: Mapping[str, datetime]) -> None:
         """Remember up to when the bars of symbols have been traded through."""

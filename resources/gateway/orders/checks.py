@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from resources.gateway.account.allocation import problem
+from resources.gateway.account.allocation import Group, group_name, problem
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.orders.scaling import is_scaled, misfit
 from resources.gateway.orders.translate import (
@@ -58,10 +58,10 @@ def check_tick(values: Values, instrument: Instrument) -> Refusal | None:
     return None
 
 
-def check_account(values: Values, names: Sequence[str]) -> Refusal | None:
+def check_account(values: Values, names: Sequence[str], groups: Mapping[str, Group]) -> Refusal | None:
     """Refusal of an order for no account of the login, or for none at all where there are several."""
-    if values.get("faGroup"):
-        text = problem(values, names)
+    if group_name(values):
+        text = problem(values, names, groups)
         return Refusal(321, f"Error validating request.-'bH' : cause - {text}") if text else None
     if values.get("account") in names or (not values.get("account") and len(names) == 1):
         return None

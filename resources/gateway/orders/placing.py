@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from resources.gateway.account.margins import check_margin, what_if
+from resources.gateway.account.allocation import SIZING, group_name, method_of
+from resources.gateway.account.margins import allocate, check_margin, what_if
 from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.broker import Broker
 from resources.gateway.events import error
@@ -51,6 +52,8 @@ def place(broker: Broker, client_id: int, values: Values) -> Ticket | None:
 
 def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
     """Change a working order; what may not change is refused."""
+    if _sizes_itself(broker, ticket.order):
+        values = {**values, "totalQuantity": ticket.total}
     refusal = _refuse_change(broker, ticket, values)
     if refusal is not None:
         broker.refuse(ticket.client_id, ticket.order_id, refusal)
@@ -155,9 +158,12 @@ def _place_new(broker: Broker, client_id: int, order_id: int, values: Values) ->
         return None
     if is_hedge(values):
         values = {**values, "totalQuantity": values.get("totalQuantity") or 0.0}
+    refusal = _refuse_id(broker, client_id, order_id) or check_account(values, broker.names, broker.groups)
+    if refusal is None and group_name(values):
+        values = allocate(broker, instrument, values)
+        refusal = _refuse_allocation(values)
     refusal = (
-        _refuse_id(broker, client_id, order_id)
-        or check_account(values, broker.names)
+        refusal
         or check_order(values, instrument, broker.clock.now())
         or _refuse_parent(broker, client_id, values, instrument)
         or check_margin(broker, instrument, values)
@@ -191,7 +197,7 @@ def make_ticket(
     if values.get("exchange"):
         contract["exchange"] = values["exchange"]
     order = {"account": ACCOUNT, **_terms(values)}
-    if not order.get("faGroup"):
+    if not group_name(order):
         order["account"] = order["account"] or ACCOUNT
     order["tif"] = order.get("tif") or "DAY"
     for name in ("comboLegs", "deltaNeutral"):
@@ -284,6 +290,19 @@ def _refuse_id(broker: Broker, client_id: int, order_id: int) -> Refusal | None:
     return None
 
 
+def _sizes_itself(broker: Broker, order: Values) -> bool:
+    """Whether the quantity of an order comes from how it is allocated."""
+    group = broker.groups.get(group_name(order))
+    return group is not None and method_of(order, group) in SIZING
+
+
+def _refuse_allocation(values: Values) -> Refusal | None:
+    if values["allocation"]:
+        return None
+    text = f"Nothing to trade for any account of group {group_name(values)!r}."
+    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+
+
 def _refuse_parent(broker: Broker, client_id: int, values: Values, instrument: Instrument) -> Refusal | None:
     parent_id = values.get("parentId")
     if not parent_id:
@@ -302,17 +321,21 @@ def _refuse_change(broker: Broker, ticket: Ticket, values: Values) -> Refusal | 
     instrument = resolve(broker, values)
     same = instrument is not None and instrument.symbol == ticket.symbol
     other = values.get("account") not in {"", None, ticket.account}
+    other = other or group_name(values) != group_name(ticket.order)
     kind = (values.get("hedgeType") or "", ticket.order.get("hedgeType") or "")
     if not same or other or kind[0] != kind[1] or values.get("action") != ticket.order["action"]:
         return Refusal(105, "Order being modified does not match original order")
     assert instrument is not None  # noqa: S101 - for the type checker
-    refusal = check_account(values, broker.names) or check_order(values, instrument, broker.clock.now())
+    refusal = check_account(values, broker.names, broker.groups) or check_order(
+        values, instrument, broker.clock.now()
+    )
     if refusal is not None or is_hedge(values):
         return refusal
     rest = float(values["totalQuantity"]) - ticket.filled
     if rest <= 0.0:
         return Refusal(104, "Cannot modify a filled order.")
-    return check_margin(broker, instrument, {**values, "totalQuantity": rest})
+    asked = {**values, "totalQuantity": rest, "allocation": ticket.order.get("allocation")}
+    return check_margin(broker, instrument, asked)
 
 
 __all__ = [

@@ -32,7 +32,7 @@ _SPREAD = 0.55
 _ROUND_LOT = 100
 _LEAST = 1e-9
 _KEPT = ("account", "tif", "goodTillDate", "outsideRth", "orderRef", "faGroup", "faMethod", "faPercentage",
-         "modelCode")  # fmt: skip
+         "faProfile", "allocation",         "modelCode")  # fmt: skip
 """Terms that a profit order has from its scale order."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from resources.gateway.account import executions as fills
@@ -38,10 +38,11 @@ from resources.gateway.orders.ticket import (
 from resources.gateway.orders.translate import may_rest
 from resources.gateway.settings import Settings
 from resources.gateway.wire.layout.fields import Values
-from resources.gateway.wire.times import spell_time
+from resources.gateway.wire.times import day_around, read_time, spell_time
 from trading.matching import OrderEvent
 from trading.orders import Execution
 
+_EVER = "9999-12-31T00:00:00+00:00"
 _ENDED = {"FILLED": "Filled", "CANCELLED": "Cancelled", "EXPIRED": "Cancelled"}
 
 
@@ -79,7 +80,9 @@ class Broker:
         self._execution_count = 0
         self.openings: dict[str, float] = {}
         self.opening_bookings = 0
+        self._midnight = datetime.min.replace(tzinfo=UTC)
         self._restore()
+        self.turn_day()
 
     @property
     def account(self) -> Account:
@@ -153,7 +156,7 @@ class Broker:
                 groups = [Group(*entry) for entry in record["groups"]]
                 self.advise(groups, record["aliases"], restored=True)
             case "purge":
-                self._hide_done()
+                self._hide_done(datetime.fromisoformat(record.get("before", _EVER)))
             case _:
                 self._restore_surroundings(record)
 
@@ -535,14 +538,27 @@ class Broker:
         self.seen.update(times)
         self._journal.append("seen", {"seen": {name: at.isoformat() for name, at in times.items()}})
 
-    def purge(self) -> None:
-        """Midnight: executions and completed orders are no longer told, positions stay."""
-        self._journal.append("purge", {})
-        self._hide_done()
+    def turn_day(self) -> None:
+        """At midnight of the gateway's zone executions and completed orders of before are told no more."""
+        now = self.clock.now()
+        if now < self._midnight:
+            return
+        began, self._midnight = day_around(now)
+        if self._hide_done(began):
+            self._journal.append("purge", {"before": began.isoformat()})
 
-    def _hide_done(self) -> None:
-        for record in self.executions:
+    def purge(self) -> None:
+        """Tell executions and completed orders no more, as at midnight; positions stay."""
+        self._journal.append("purge", {})
+        self._hide_done(datetime.fromisoformat(_EVER))
+
+    def _hide_done(self, before: datetime) -> bool:
+        """Hide what happened before a time; whether there was anything."""
+        old = [one for one in self.executions if one["visible"] and fills.news_at(one) < before]
+        for record in old:
             record["visible"] = False
-        for ticket in self.book.tickets.values():
-            if ticket.done:
-                ticket.purged = True
+        done = [one for one in self.book.tickets.values() if one.done and not one.purged]
+        past = [one for one in done if not one.completed_at or read_time(one.completed_at, before) < before]
+        for ticket in past:
+            ticket.purged = True
+        return bool(old or past)

@@ -129,6 +129,7 @@ def correct(
         "shares": last["shares"] if shares is None else shares,
         "price": last["price"] if price is None else price,
         "visible": True,  # it is news of today, of whatever day the execution was
+        "corrected_at": broker.clock.now().isoformat(),
     }
     broker.replace_execution(last, record)
     return record

@@ -50,6 +50,7 @@ def pass_time(broker: Broker, to: datetime, session_hours: Hours | None = None) 
 def check_time(broker: Broker, hours: Hours | None = None) -> None:
     """Look at every order that the time concerns."""
     now = broker.clock.now()
+    broker.turn_day()
     late = [t for t in broker.book.active() if _good_till_passed(t, now)]
     if late:
         broker.work(lambda session: session.expire(late, "good till date passed"))
@@ -341,6 +342,7 @@ def _move_clock(broker: Broker, to: datetime) -> None:
     if isinstance(broker.clock, SimulatedClock) and to > broker.clock.now():
         broker.clock.advance(to)
         broker.note("clock", {"now": to.isoformat()})
+    broker.turn_day()
 
 
 def _good_till_passed(ticket: Ticket, now: datetime) -> bool:

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 from ib_async import ScannerSubscription, Stock
 
+from resources.brokers.base import Instrument as DeskInstrument
+from resources.brokers.contracts import contract_of, exchange_of
+from resources.contract_words import EXCHANGES
+
 from .wire import Floor, Wire, named
 
 LIVE = {"bid": 1, "ask": 2, "last": 4, "high": 6, "low": 7, "close": 9, "open": 14}
@@ -251,6 +255,19 @@ def test_what_a_contract_may_mean(floor: Floor, client: Wire, name: str) -> None
     assert len(named(told, "contractDetails")) == count
     assert client.codes(number) == ([] if count else [200])
     assert bool(named(told, "contractDetailsEnd")) == bool(count)
+
+
+@pytest.mark.parametrize("exchange", sorted(EXCHANGES))
+def test_a_stock_of_any_exchange_is_found_as_the_desk_asks_for_it(
+    floor: Floor, client: Wire, exchange: str
+) -> None:
+    symbol = f"{floor.symbol}X"
+    floor.list(symbol, exchange=exchange)
+    asked = contract_of(DeskInstrument(symbol, symbol, "stock", exchange=exchange))
+    wanted = {"symbol": symbol, "secType": "STK", "exchange": asked.exchange, "currency": asked.currency}
+    found = client.ask("reqContractDetails", primaryExchange=asked.primaryExchange, **wanted)
+    [told] = named(found, "contractDetails")
+    assert exchange_of(Stock(symbol, primaryExchange=told["primaryExchange"])) == exchange
 
 
 def test_a_contract_id_is_enough_and_stays_the_same(floor: Floor, client: Wire) -> None:

@@ -9,13 +9,13 @@ from resources.gateway.account import executions as fills
 from resources.gateway.account.positions import ACCOUNT, Booking
 from resources.gateway.broker import Broker
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.instruments.occ import option_terms
 from resources.gateway.orders.placing import make_ticket, meet_market, option_row
 from resources.gateway.orders.ticket import HAND, Ticket
 from resources.gateway.orders.translate import is_hedge
 from resources.gateway.wire.layout.fields import Values
 from trading.ledger import split_contract
 from trading.matching import split_order
+from trading.option_symbols import option_terms
 
 _PRICES = (
     "lmtPrice",

@@ -25,11 +25,11 @@ from resources.gateway.instruments.blackscholes import (
     years_to,
 )
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.instruments.occ import option_terms
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.orders.ticket import Ticket
 from resources.gateway.orders.translate import hedge_parameter, is_hedge
 from resources.gateway.wire.layout.fields import Values
+from trading.option_symbols import option_terms
 
 if TYPE_CHECKING:
     from resources.gateway.broker import Broker

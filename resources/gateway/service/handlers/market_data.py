@@ -11,7 +11,6 @@ from resources.gateway.instruments.blackscholes import (
     years_to,
 )
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.instruments.occ import option_terms
 from resources.gateway.market.generic_ticks import LEGAL, MOVING, generic_ticks
 from resources.gateway.orders.placing import resolve
 from resources.gateway.service.handlers.registry import handles
@@ -19,6 +18,7 @@ from resources.gateway.service.hub import Hub
 from resources.gateway.service.session import Session
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.layout.replies import TICK_BY_TICK
+from trading.option_symbols import option_terms
 
 MAX_LINES = 100
 MAX_ROWS = 20

@@ -68,7 +68,7 @@ def option_parameters(hub: Hub, session: Session, values: Values) -> None:
     strikes = sorted({entry.strike for entry in known})
     if not known:
         terms = chain_terms(
-            underlying.symbol, hub.broker.quotes.price(underlying), hub.broker.clock.now().date()
+            underlying.ticker, hub.broker.quotes.price(underlying), hub.broker.clock.now().date()
         )
         expiries = sorted({f"{entry.expiry:%Y%m%d}" for entry in terms})
         strikes = sorted({entry.strike for entry in terms})

@@ -430,6 +430,9 @@ class Broker:
             text = f"Order Canceled - reason:{reason}"
             self.outbox.append(error(ticket.client_id, ticket.order_id, 202, text))
         self.end_followers(ticket)
+        parent = self.book.tickets.get(ticket.parent_perm_id)
+        if ticket.order.get("autoCancelParent") and parent is not None and not parent.done:
+            self.cancel_tickets([parent], "its child was cancelled")
 
     def _follow(self, ticket: Ticket) -> None:
         """Tell what a step of the market changed of an order that goes on."""

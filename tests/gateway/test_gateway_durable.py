@@ -138,6 +138,26 @@ def _order(chance: random.Random, symbol: str, number: int) -> dict[str, Any]:
                 "lmtPrice": 110.0,
                 "action": "SELL",
                 "parentId": chance.randrange(1, number + 1),
+                "autoCancelParent": chance.random() < 0.5,
+            },
+            {
+                "action": "SELL",
+                "orderType": chance.choice(["MKT", "LMT"]),
+                "lmtPrice": chance.choice([None, 103.0]),
+                "parentId": chance.randrange(1, number + 1),
+                "hedgeType": chance.choice(["P", "B"]),
+                "hedgeParam": "0.7",
+            },
+            {
+                "orderType": "LMT",
+                "lmtPrice": 100.0,
+                "scaleInitLevelSize": 3,
+                "scaleSubsLevelSize": 2,
+                "scalePriceIncrement": 2.0,
+                "scaleProfitOffset": 3.0,
+                "scaleAutoReset": chance.random() < 0.5,
+                "scalePriceAdjustValue": 0.5,
+                "scalePriceAdjustInterval": 60,
             },
         ]
     )

@@ -8,11 +8,14 @@ from statistics import NormalDist
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ib_async import Forex, LimitOrder, Order, Stock
 
 from resources.gateway.market.beta import beta
 from resources.gateway.market.prices import Tape
 
+from .test_gateway_durable import World
 from .test_gateway_replay import DAYS
 from .test_gateway_replay import Desk as Sessions
 from .wire import STOCK, Floor, Wire, named
@@ -379,3 +382,29 @@ def test_in_a_replayed_session_a_hedge_trades_at_the_close(tmp_path: Any) -> Non
     [(units, price, at)] = desk.fills(hedge)
     assert (units, price) == (20, 50), "nobody knows where in the bar its parent filled"
     assert at.startswith(f"{DAYS[0]}")
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    ratio=st.floats(0.01, 5.0),
+    sizes=st.lists(st.integers(1, 7), min_size=1, max_size=12),
+    limit=st.sampled_from([None, 60.0]),
+)
+def test_parts_of_a_hedge_add_up_to_the_ratio_of_what_was_filled(
+    tmp_path_factory: Any, ratio: float, sizes: list[int], limit: float | None
+) -> None:
+    world = World(tmp_path_factory.mktemp("world") / "journal.jsonl")
+    for symbol in ("AAPL", "MSFT"):
+        world.command("price", symbol=symbol, price=100.0 if symbol == "AAPL" else 50.0)
+    order = {"orderId": 1, "symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD", "tif": "GTC",
+             "transmit": True, "action": "BUY", "totalQuantity": 30.0, "orderType": "LMT", "lmtPrice": 99.0}  # fmt: skip
+    hedge = {"orderId": 2, "symbol": "MSFT", "action": "SELL", "totalQuantity": None, "parentId": 1,
+             "hedgeType": "P", "hedgeParam": str(ratio), "orderType": "LMT" if limit else "MKT"}  # fmt: skip
+    world.request("placeOrder", **order)
+    world.request("placeOrder", **{**order, **hedge, "lmtPrice": limit})
+    for size in sizes:
+        world.command("price", symbol="AAPL", price=99.0, size=size)
+        parent, child = world.broker.book.tickets.values()
+        asked = child.filled + (child.work.quantity if not child.done else 0.0)
+        assert asked == pytest.approx(math.floor(parent.filled * ratio + 0.5 + 1e-9), abs=1e-6)
+        assert child.filled == (0 if limit else asked)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ib_async import LimitOrder, Stock
 
+from resources.gateway.instruments.database import con_id
+
+from .test_gateway_durable import World
 from .wire import STOCK, Floor, Wire
 
 SCALE: dict[str, Any] = {
@@ -224,3 +230,45 @@ def test_the_unmodified_client_sees_profits_and_a_restart_goes_on_with_them(play
     start = datetime(2024, 1, 2, 15, tzinfo=UTC)
     play(before, state=tmp_path / "kept", start=start)
     play(after, state=tmp_path / "kept", start=start)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    prices=st.lists(
+        st.tuples(
+            st.sampled_from([94.0, 95.5, 97.0, 98.0, 99.0, 100.0, 101.0, 103.0]),
+            st.sampled_from([1.0, 3.0, math.inf]),
+        ),
+        min_size=1,
+        max_size=25,
+    ),
+    first=st.sampled_from([2, 4, 6]),
+    later=st.sampled_from([2, 3]),
+    restored=st.booleans(),
+    side=st.sampled_from(["BUY", "SELL"]),
+)
+def test_what_a_ladder_holds_is_what_it_offers(
+    tmp_path_factory: Any,
+    prices: list[tuple[float, float]],
+    first: int,
+    later: int,
+    restored: bool,
+    side: str,
+) -> None:
+    world = World(tmp_path_factory.mktemp("world") / "journal.jsonl")
+    world.command("price", symbol="AAPL", price=100.0)
+    order = {"orderId": 1, "symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD", "tif": "GTC",
+             "transmit": True, "action": side, **SCALE, "scaleInitLevelSize": first, "scaleSubsLevelSize": later,
+             "scaleAutoReset": restored}  # fmt: skip
+    world.request("placeOrder", **{**order, "lmtPrice": 99.0 if side == "BUY" else 98.0})
+    sign = 1 if side == "BUY" else -1
+    for price, size in prices:
+        world.command("price", symbol="AAPL", price=price, size=size)
+        scale, *offers = world.broker.book.tickets.values()
+        held = sign * sum(world.broker.holders(con_id("stock:AAPL")).values())
+        assert sum(ticket.remaining for ticket in offers if not ticket.done) == held
+        sold = sum(ticket.filled for ticket in offers)
+        assert scale.filled - sold == held
+        assert 0 <= held <= SCALE["totalQuantity"]
+        assert scale.filled + scale.work.quantity + scale.work.held == 20 + (sold if restored else 0)
+        assert scale.done == (not restored and scale.filled == 20)

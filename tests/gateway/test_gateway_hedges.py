@@ -178,6 +178,26 @@ def test_the_limit_of_a_delta_hedge_is_the_best_price_when_its_parent_fills(
     assert client.status(hedge) == ("Filled" if limit < 100 else "Submitted")
 
 
+def test_a_limit_that_nobody_names_follows_the_market(floor: Floor, client: Wire, other: str) -> None:
+    parent = parent_of(client, floor.symbol)
+    hedge = hedge_of(client, other, parent, "P", "1", orderType="LMT")
+    limits = []
+    for price in (60.0, 70.0):
+        floor.price(price, other)
+        floor.price(price, other, bid=price - 0.5, ask=price + 0.5)
+        floor.price(99.0, size=2)
+        limits.append(client.all_of("openOrder", hedge)[-1]["lmtPrice"])
+    assert limits == [59.5, 69.5]
+    floor.price(65.0, other)
+    floor.price(99.0, size=2)
+    floor.price(64.0, other)
+    hedge_of(client, other, parent, "P", "1", orderType="LMT", order_id=hedge)
+    hedge_of(client, other, parent, "P", "1", orderType="LMT", lmtPrice=80.0, order_id=hedge)
+    floor.price(99.0)
+    assert client.all_of("openOrder", hedge)[-1]["lmtPrice"] == 80.0
+    assert client.fills(hedge) == [(2, 60), (2, 70), (2, 65)]
+
+
 def bars_of(symbol: str, moves: list[float]) -> list[dict[str, Any]]:
     rows, close = [], 100.0
     for number, move in enumerate(moves):

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _OWN_DELTA = frozenset({"REL", "PEG STK"})
 _SESSIONS = 252
+_AT_MARKET = "limitFromMarket"
+"""Term of an order, which no client knows: each fill of the parent moves its limit to the market."""
 
 
 def check_hedge(broker: Broker, parent: Ticket, values: Values, instrument: Instrument) -> Refusal | None:
@@ -52,7 +54,15 @@ def begin(hedge: Ticket) -> None:
     work = hedge.work
     work.quantity = work.held = work.original = 0.0
     work.live, work.parent_ref = False, None
-    hedge.order["totalQuantity"] = 0.0
+    hedge.order |= {"totalQuantity": 0.0, _AT_MARKET: priced_by_market(hedge.order)}
+
+
+def change(broker: Broker, hedge: Ticket, values: Values) -> None:
+    """Keep what a changed hedge has of its parent; its limit is the client's or the market's, as it says."""
+    work = hedge.work
+    hedge.order |= {"totalQuantity": work.filled + work.quantity, _AT_MARKET: priced_by_market(values)}
+    if work.quantity > 0.0:
+        _price(broker, hedge)
 
 
 def grow(broker: Broker, parent: Ticket, quantity: float, price: float) -> None:
@@ -68,10 +78,7 @@ def grow(broker: Broker, parent: Ticket, quantity: float, price: float) -> None:
             continue
         work = hedge.work
         work.quantity, work.original, work.live = work.quantity + more, work.original + more, True
-        if _priced_by_market(hedge.order):
-            around = broker.quotes.bid_ask(instrument)
-            if around is not None:
-                work.limit_price = hedge.order["lmtPrice"] = around[1 if work.side == "BUY" else 0]
+        _price(broker, hedge)
         broker.grown[hedge.perm_id] = hedge
 
 
@@ -148,13 +155,21 @@ def _delta(broker: Broker, parent: Ticket, option: Instrument, price: float) -> 
     return option_greeks(terms.right, worth, terms.strike, years, volatility).delta
 
 
-def _priced_by_market(order: Values) -> bool:
+def priced_by_market(order: Values) -> bool:
     """Whether the limit of a hedge is the market's when its parent fills."""
     if order["orderType"] != "LMT":
         return False
     return not order.get("lmtPrice") or (
         order["hedgeType"] == "D" and not order.get("dontUseAutoPriceForHedge")
     )
+
+
+def _price(broker: Broker, hedge: Ticket) -> None:
+    """Take the limit of a hedge from the market, where that is its limit."""
+    around = broker.quotes.bid_ask(broker.instrument_of(hedge)) if hedge.order.get(_AT_MARKET) else None
+    if around is not None:
+        limit = around[1 if hedge.work.side == "BUY" else 0]
+        hedge.work.limit_price = hedge.order["lmtPrice"] = limit
 
 
 def _rounded(instrument: Instrument, units: float) -> float:

@@ -66,7 +66,7 @@ def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
     apply_terms(work, ticket.order)
     work.anchor = anchor
     if is_hedge(ticket.order):
-        ticket.order["totalQuantity"] = work.filled + work.quantity
+        hedging.change(broker, ticket, values)
     else:
         rest = max(float(values["totalQuantity"]) - work.filled, 0.0)
         held = min(work.held, rest) if work.live and ticket.parent_perm_id else 0.0

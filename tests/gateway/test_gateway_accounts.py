@@ -319,6 +319,29 @@ def test_an_order_of_shares_is_changed_in_its_price(floor: Floor, client: Wire) 
     assert [held(floor, name) for name in NAMES] == [7, 0, 3]
 
 
+def test_what_an_order_of_a_group_would_do_it_does_to_its_accounts_together(
+    floor: Floor, client: Wire
+) -> None:
+    client.ask("replaceFA", kind=1, xml=group_xml(*GROUPS))
+    told = []
+    for fields in ({"account": SECOND}, {"account": "", "faGroup": "Parts"}):
+        number = client.place(floor.symbol, whatIf=True, totalQuantity=20.0, **fields)
+        told += client.all_of("openOrder", number)
+    alone, together = told
+    assert together["initMarginChange"] == alone["initMarginChange"] == 1000
+    assert together["equityWithLoanBefore"] > alone["equityWithLoanBefore"]
+    assert floor.orders() == []
+
+
+def test_an_order_that_one_account_of_its_group_cannot_bear_is_refused(floor: Floor, client: Wire) -> None:
+    client.ask("replaceFA", kind=1, xml=group_xml(("Uneven", "Ratio", {FIRST: "1", THIRD: "99"})))
+    order = {"account": "", "totalQuantity": 3000.0}
+    assert client.codes(client.place(floor.symbol, faGroup="Uneven", **order)) == [201]
+    assert floor.orders() == []
+    limits = {"orderType": "LMT", "lmtPrice": 90.0}
+    assert client.codes(client.place(floor.symbol, faGroup="All", faMethod="Equal", **order, **limits)) == []
+
+
 def test_clients_of_before_know_profiles_apart_from_groups(floor: Floor, client: Wire) -> None:
     old = floor.client(version=176)
     rows = "".join(f"<Allocation><acct>{name}</acct><amount>{units}</amount></Allocation>"
@@ -335,7 +358,8 @@ def test_clients_of_before_know_profiles_apart_from_groups(floor: Floor, client:
     assert "<name>Three to one</name><type>2</type>" in told["xml"]
     [told] = named(client.ask("requestFA", kind=1), "receiveFA")
     assert "<name>Three to one</name>" in told["xml"], "the same as a group"
-    old.place(floor.symbol, faProfile="Three to one", account="", totalQuantity=8.0)
+    number = old.place(floor.symbol, faProfile="Three to one", account="", totalQuantity=8.0)
+    assert old.all_of("openOrder", number)[-1]["faProfile"] == "Three to one"
     client.place(floor.symbol, faGroup="Three to one", account="", totalQuantity=4.0)
     assert [held(floor, name) for name in NAMES] == [9, 3, 0]
     assert old.place(floor.symbol, faProfile="Three to one", faGroup="Two", account="") in {

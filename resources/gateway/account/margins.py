@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from resources.gateway.account.allocation import (
@@ -100,19 +100,14 @@ def exchange_rate(broker: Broker, currency: str) -> float:
 
 
 def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refusal | None:
-    """Refusal of an order that the equity of the account does not cover."""
+    """Refusal of an order that the equity of an account that it trades for does not cover."""
     if not broker.settings.check_margin or values.get("whatIf") or values.get("parentId"):
         return None
-    if values.get("allocation"):
-        weights = values["allocation"]
-        whole = sum(weights.values())
-        single = {"allocation": None, "faGroup": "", "faProfile": ""}
-        parts = [
-            {**values, **single, "account": name, "totalQuantity": values["totalQuantity"] * weight / whole}
-            for name, weight in weights.items()
-        ]
-        return next((one for part in parts if (one := check_margin(broker, instrument, part))), None)
-    name = values.get("account") or ACCOUNT
+    refusals = (_check_account(broker, instrument, name, part) for name, part in _by_account(values).items())
+    return next((refusal for refusal in refusals if refusal is not None), None)
+
+
+def _check_account(broker: Broker, instrument: Instrument, name: str, values: Values) -> Refusal | None:
     before = value_account(broker, name=name)
     after = value_account(broker, _changes(instrument, values), name)
     available = after.equity_with_loan - after.initial_margin
@@ -126,14 +121,26 @@ def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refu
     )
 
 
-def what_if(broker: Broker, instrument: Instrument, client_id: int, values: Values) -> Values:
-    """Values of the openOrder message that answers what an order would do."""
-    name = values.get("account") or ACCOUNT
-    before = value_account(broker, name=name)
-    after = value_account(broker, _changes(instrument, values), name)
+def _by_account(values: Values) -> dict[str, Values]:
+    """What an order asks of each account that it trades for."""
+    weights = values.get("allocation") or {values.get("account") or ACCOUNT: 1.0}
+    whole = sum(weights.values())
     quantity = float(values["totalQuantity"])
-    price = values.get("lmtPrice") or mark(broker, instrument)
-    cost = broker.costs[instrument.asset_class].commission.cost(quantity, abs(price), instrument.multiplier)
+    return {name: {**values, "totalQuantity": quantity * part / whole} for name, part in weights.items()}
+
+
+def _together(valuations: Iterable[Valuation]) -> Valuation:
+    return Valuation(*(sum(column) for column in zip(*valuations, strict=True)))
+
+
+def what_if(broker: Broker, instrument: Instrument, client_id: int, values: Values) -> Values:
+    """Values of the openOrder message that answers what an order would do, to all its accounts together."""
+    parts = _by_account(values)
+    before = _together(value_account(broker, name=name) for name in parts)
+    after = _together(value_account(broker, _changes(instrument, part), name) for name, part in parts.items())
+    price = abs(values.get("lmtPrice") or mark(broker, instrument))
+    commission, multiplier = broker.costs[instrument.asset_class].commission, instrument.multiplier
+    cost = sum(commission.cost(part["totalQuantity"], price, multiplier) for part in parts.values())
     return {
         **values,
         **instrument.contract(),

@@ -24,6 +24,7 @@ from resources.gateway.journal import Journal
 from resources.gateway.market.clock import Clock, SimulatedClock
 from resources.gateway.market.quotes import Quotes
 from resources.gateway.orders import hedging, scaling
+from resources.gateway.orders.attached import is_attached
 from resources.gateway.orders.book import Book
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.orders.matching import SessionWork, costs_for, flat_bar
@@ -426,7 +427,7 @@ class Broker:
         self.close_ticket(ticket, "Cancelled", reason or "Cancelled by Trader")
         self.save(ticket)
         self.report(ticket)
-        if not scaling.is_profit(ticket):  # there is no order id to tell it with
+        if not is_attached(ticket):  # there is no order id to tell it with
             text = f"Order Canceled - reason:{reason}"
             self.outbox.append(error(ticket.client_id, ticket.order_id, 202, text))
         self.end_followers(ticket)

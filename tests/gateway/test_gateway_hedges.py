@@ -155,6 +155,81 @@ def test_a_delta_hedge_trades_the_delta_of_the_options_that_were_filled(
     assert shares == pytest.approx(20 * 100 * delta, abs=2)
 
 
+def option_on(floor: Floor, client: Wire, right: str) -> tuple[str, int]:
+    symbol, _ = call_on(floor, client, 100.0)
+    symbol = symbol.replace("C0", f"{right}0")
+    floor.ask("instruments", rows=[{"symbol": symbol, "asset_class": "option", "underlying": floor.symbol}])
+    wanted = {"symbol": floor.symbol, "secType": "OPT", "localSymbol": symbol}
+    [row] = named(client.ask("reqContractDetails", **wanted), "contractDetails")
+    return symbol, int(row["conId"])
+
+
+@pytest.mark.parametrize(
+    ("action", "right", "sign"), [("BUY", "C", -1), ("SELL", "C", 1), ("BUY", "P", 1), ("SELL", "P", -1)]
+)
+def test_a_delta_neutral_volatility_order_hedges_itself(
+    floor: Floor, client: Wire, action: str, right: str, sign: int
+) -> None:
+    floor.price(100.0)
+    symbol, number = option_on(floor, client, right)
+    years = ((EXPIRY - floor.now().date()).days + 0.5) / 365
+    _, delta = black_scholes(100.0, 100.0, years, 0.3)
+    floor.price(8.0, symbol)
+    order = {"secType": "OPT", "conId": number, "action": action, "orderType": "VOL", "volatility": 30.0,
+             "volatilityType": 2, "lmtPrice": 7.0 if action == "BUY" else 9.0, "totalQuantity": 10.0,
+             "deltaNeutralOrderType": "MKT", "orderRef": "neutral"}  # fmt: skip
+    parent = client.place(floor.symbol, **order)
+    [told] = client.all_of("openOrder", 0)
+    assert (told["status"], told["hedgeType"], told["parentId"]) == ("PreSubmitted", "D", parent)
+    assert (told["orderRef"], told["secType"], told["totalQuantity"]) == ("neutral", "STK", 0)
+    floor.price(order["lmtPrice"], symbol, size=4)
+    floor.price(order["lmtPrice"], symbol)
+    units = abs(delta if right == "C" else 1.0 - delta) * 1000
+    assert floor.held() == pytest.approx(sign * units, abs=1)
+    assert [row["symbol"] for row in client.all_of("execDetails", 0)] == [floor.symbol] * 2
+    assert client.all_of("orderStatus", 0)[-1]["status"] == "Filled"
+
+
+def test_the_hedge_of_a_volatility_order_is_transmitted_and_ends_with_it(floor: Floor, client: Wire) -> None:
+    floor.price(100.0)
+    symbol, number = option_on(floor, client, "C")
+    floor.price(8.0, symbol)
+    order = {"secType": "OPT", "conId": number, "orderType": "VOL", "volatility": 30.0, "volatilityType": 2,
+             "lmtPrice": 7.0, "deltaNeutralOrderType": "LMT"}  # fmt: skip
+    parent = client.place(floor.symbol, transmit=False, **order)
+    assert client.all_of("openOrder", 0) == []
+    client.place(floor.symbol, order_id=parent, **order)
+    assert [row["status"] for row in client.all_of("openOrder", 0)] == ["PreSubmitted"]
+    client.cancel(parent)
+    assert client.all_of("orderStatus", 0)[-1]["status"] == "Cancelled"
+    plain = client.place(floor.symbol, **{**order, "deltaNeutralOrderType": "NONE"})
+    assert len({row["permId"] for row in client.all_of("openOrder", 0)}) == 1
+    client.cancel(plain)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"deltaNeutralOrderType": "STP"}, 387),
+        ({"deltaNeutralConId": 4711}, 321),
+        ({"secType": "STK", "conId": 0}, 321),
+    ],
+)
+def test_a_delta_neutral_order_that_cannot_be_hedged_is_refused(
+    floor: Floor, client: Wire, fields: dict[str, Any], code: int
+) -> None:
+    floor.price(100.0)
+    _, number = option_on(floor, client, "C")
+    order = {
+        "secType": "OPT",
+        "conId": number,
+        "orderType": "VOL",
+        "lmtPrice": 7.0,
+        "deltaNeutralOrderType": "MKT",
+    }
+    assert client.codes(client.place(floor.symbol, **{**order, **fields})) == [code]
+
+
 @pytest.mark.parametrize(
     ("fields", "limit"),
     [

@@ -17,6 +17,7 @@ from resources.gateway.orders.translate import (
     TYPES,
     hedge_parameter,
     is_hedge,
+    neutral_type,
 )
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.times import TimeSpellingError, read_time
@@ -198,6 +199,21 @@ def _hedge(values: Values, _: Instrument) -> Refusal | None:
     return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
 
 
+def _delta_neutral(values: Values, instrument: Instrument) -> Refusal | None:
+    kind = neutral_type(values)
+    if not kind:
+        return None
+    if kind not in HEDGE_TYPES:
+        return Refusal(387, f"Unsupported order type for a hedging order: {kind}.")
+    if instrument.sec_type != "OPT" or not instrument.under_con_id:
+        text = "A delta neutral order trades an option with a known underlying."
+    elif values.get("deltaNeutralConId") not in {None, 0, instrument.under_con_id}:
+        text = "A delta neutral order is hedged with the underlying of its option."
+    else:
+        return None
+    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+
+
 def _parameter_fits(values: Values) -> bool:
     """Whether the ratio of a pair is above 0, and the beta of a beta hedge, where it is named, not 0."""
     if values["hedgeType"] not in {"B", "P"}:
@@ -214,6 +230,7 @@ def _parameter_fits(values: Values) -> bool:
 _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
     _side,
     _hedge,
+    _delta_neutral,
     _quantity,
     _type,
     _prices,

@@ -25,9 +25,10 @@ from resources.gateway.instruments.blackscholes import (
     years_to,
 )
 from resources.gateway.instruments.database import Instrument
+from resources.gateway.orders.attached import attach
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.orders.ticket import Ticket
-from resources.gateway.orders.translate import hedge_parameter, is_hedge
+from resources.gateway.orders.translate import hedge_parameter, is_hedge, neutral_type
 from resources.gateway.wire.layout.fields import Values
 from trading.option_symbols import option_terms
 
@@ -55,6 +56,26 @@ def begin(hedge: Ticket) -> None:
     work.quantity = work.held = work.original = 0.0
     work.live, work.parent_ref = False, None
     hedge.order |= {"totalQuantity": 0.0, _AT_MARKET: priced_by_market(hedge.order)}
+
+
+def hedge_volatility(broker: Broker, ticket: Ticket) -> None:
+    """Add to a volatility order the delta hedge that it asks for; both are transmitted together."""
+    option = broker.instrument_of(ticket)
+    owner = broker.instruments.by_id(option.under_con_id)
+    if not neutral_type(ticket.order) or owner is None:
+        return
+    rises = (ticket.work.side == "BUY") == (option.right == "C")
+    terms = {
+        "action": "SELL" if rises else "BUY",
+        "orderType": neutral_type(ticket.order),
+        "hedgeType": "D",
+        "auxPrice": ticket.order.get("deltaNeutralAuxPrice"),
+        "totalQuantity": 0.0,
+    }
+    hedge = attach(broker, ticket, owner, terms)
+    begin(hedge)
+    hedge.waits = ["transmit"]
+    broker.book.put(hedge)
 
 
 def change(broker: Broker, hedge: Ticket, values: Values) -> None:

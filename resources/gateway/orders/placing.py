@@ -175,6 +175,7 @@ def _place_new(broker: Broker, client_id: int, order_id: int, values: Values) ->
         broker.emit("openOrder", what_if(broker, instrument, client_id, values), client_id)
         return None
     ticket = make_ticket(broker, client_id, order_id, values, instrument)
+    hedging.hedge_volatility(broker, ticket)
     _transmit(broker, ticket, values, changed=False)
     offer_position(broker, ticket)
     parent = broker.book.tickets.get(ticket.parent_perm_id)
@@ -265,7 +266,7 @@ def _transmit(broker: Broker, ticket: Ticket, values: Values, *, changed: bool) 
     else:
         family = list(broker.book.family(ticket))
         fresh = [other for other in family if "transmit" in other.waits and other is not ticket]
-        fresh.append(ticket)
+        fresh = sorted([*fresh, ticket], key=lambda other: other.perm_id)
         for other in fresh:
             other.waits = [wait for wait in other.waits if wait != "transmit"]
     for other in fresh:

@@ -20,9 +20,10 @@ import random
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from resources.gateway.orders.attached import attach, is_attached
 from resources.gateway.orders.matching import release
 from resources.gateway.orders.ticket import Ticket
-from resources.gateway.orders.translate import market_order
+from resources.gateway.orders.translate import is_hedge
 from resources.gateway.wire.layout.fields import Values
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 _SPREAD = 0.55
 _ROUND_LOT = 100
 _LEAST = 1e-9
-_KEPT = ("account", "tif", "goodTillDate", "outsideRth", "orderRef", "faGroup", "faMethod", "faPercentage",
-         "faProfile", "allocation",         "modelCode")  # fmt: skip
-"""Terms that a profit order has from its scale order."""
 
 
 def is_scaled(order: Values) -> bool:
@@ -43,7 +41,7 @@ def is_scaled(order: Values) -> bool:
 
 def is_profit(ticket: Ticket) -> bool:
     """Whether a ticket is the profit order of a scale order."""
-    return ticket.order_id == 0 and ticket.parent_perm_id != 0
+    return is_attached(ticket) and not is_hedge(ticket.order)
 
 
 def misfit(order: Values) -> str:
@@ -225,14 +223,9 @@ def _place_profit(broker: Broker, scale: Ticket, level: int, units: float) -> No
     order = scale.order
     sign = 1 if scale.work.side == "BUY" else -1
     price = _start(scale) + sign * (order["scaleProfitOffset"] - order["scalePriceIncrement"] * (level - 1))
-    terms = {name: order[name] for name in _KEPT if order.get(name)}
-    terms |= {"action": "SELL" if sign > 0 else "BUY", "orderType": "LMT", "lmtPrice": round(price, 8),
-              "totalQuantity": units, "parentId": scale.order_id, "transmit": True}  # fmt: skip
-    number, now = broker.book.next_perm_id(), broker.clock.now()
-    work = market_order(terms, number, scale.symbol, scale.work.asset_class, now.date())
-    work.multiplier = scale.work.multiplier
-    profit = Ticket(number, scale.client_id, 0, scale.symbol, {**scale.contract}, terms, work,
-                    created=now.isoformat(), parent_perm_id=scale.perm_id, scheduled=level)  # fmt: skip
+    terms = {"action": "SELL" if sign > 0 else "BUY", "orderType": "LMT", "lmtPrice": round(price, 8)}
+    profit = attach(broker, scale, broker.instrument_of(scale), {**terms, "totalQuantity": units})
+    profit.scheduled = level
     profit.status = profit.working_status()
     broker.book.put(profit)
     broker.save(profit)

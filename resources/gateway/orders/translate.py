@@ -110,6 +110,12 @@ def is_hedge(order: Values) -> bool:
     return bool(order.get("hedgeType"))
 
 
+def neutral_type(order: Values) -> str:
+    """Type of the delta hedge that a volatility order asks for; empty: of none."""
+    kind = str(order.get("deltaNeutralOrderType") or "")
+    return kind if order.get("orderType") == "VOL" and kind.upper() != "NONE" else ""
+
+
 def may_rest(order: Values) -> bool:
     """Whether an order may have nothing to trade for a while: a hedge, a scale order that is restored."""
     return is_hedge(order) or bool(order.get("scaleAutoReset"))

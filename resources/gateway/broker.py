@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from resources.gateway.account import executions as fills
@@ -41,7 +42,7 @@ from resources.gateway.settings import Settings
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.times import day_around, read_time, spell_time
 from trading.matching import OrderEvent
-from trading.orders import Execution
+from trading.orders import Bar, Execution
 
 _EVER = "9999-12-31T00:00:00+00:00"
 _ENDED = {"FILLED": "Filled", "CANCELLED": "Cancelled", "EXPIRED": "Cancelled"}
@@ -235,12 +236,12 @@ class Broker:
     def meet(self, tickets: list[Ticket], symbol: str, price: float, size: float = float("inf")) -> None:
         """Let tickets of a symbol meet a single price, of which so many units are to be had."""
         bar = flat_bar(price, size)
-        grown = set(self.grown)
-        levels = {ticket.perm_id: ticket.scheduled for ticket in tickets}
-        self.work(lambda session: session.trade(tickets, symbol, bar), quotes=True)
-        risen = [t for t in tickets if not t.done and t.scheduled != levels[t.perm_id]]
-        if risen and size == float("inf"):  # the next level of a scale order meets the price, too
-            self.meet(risen, symbol, price)
+        grown, again = set(self.grown), tickets
+        while again:  # the next component of a scale order meets the price, too
+            levels = {ticket.perm_id: ticket.scheduled for ticket in again}
+            self.work(partial(_trade, again, symbol, bar), quotes=True)
+            risen = [t for t in again if not t.done and t.scheduled != levels[t.perm_id]]
+            again = risen if size == float("inf") else []
         self.meet_hedges([number for number in self.grown if number not in grown])
 
     def meet_hedges(self, numbers: Iterable[int] | None = None) -> None:
@@ -566,3 +567,7 @@ class Broker:
         for ticket in past:
             ticket.purged = True
         return bool(old or past)
+
+
+def _trade(tickets: list[Ticket], symbol: str, bar: Bar, session: SessionWork) -> None:
+    session.trade(tickets, symbol, bar)

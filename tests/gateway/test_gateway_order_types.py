@@ -565,6 +565,7 @@ def below(floor: Floor, client: Any, price: float) -> dict[str, Any]:
         {"scaleTable": "1"},
         {"scaleInitLevelSize": None},
         {"orderType": "MKT"},
+        {"orderType": "REL", "lmtPrice": None},
         {"hedgeType": "P", "hedgeParam": "1"},
     ],
 )

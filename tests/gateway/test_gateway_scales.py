@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ib_async import LimitOrder, Stock
 
 from resources.gateway.instruments.database import con_id
+from resources.gateway.orders.scaling import MOST_COMPONENTS
 
 from .test_gateway_durable import World
 from .wire import STOCK, Floor, Wire
@@ -57,6 +58,7 @@ def profits(client: Wire, *, working: bool = True) -> list[tuple[float, float]]:
         ({"scaleInitLevelSize": 8}, [(99.0, 6), 99.0], [(4, 101), (2, 100), (2, 100)]),
         ({"scaleInitLevelSize": 12}, [99.0], [(4, 101), (4, 100), (4, 99)]),
         ({"action": "SELL", "lmtPrice": 101.0}, [101.0, 102.0], [(4, 99), (4, 100)]),
+        ({"orderType": "REL", "auxPrice": 0.01}, [99.0, 98.0], [(4, 101), (4, 100)]),
     ],
 )
 def test_what_a_component_fills_is_offered_for_its_profit(
@@ -158,6 +160,17 @@ def test_a_ladder_goes_on_from_an_initial_position(floor: Floor, client: Wire, n
     assert client.fills(number)[0] == first
     total = SCALE["totalQuantity"] - sum(units for units, _ in offered)
     assert client.all_of("openOrder", number)[0]["totalQuantity"] == total
+
+
+def test_a_price_beyond_all_components_fills_them_all(floor: Floor, client: Wire) -> None:
+    terms = {**SCALE, "scaleInitLevelSize": 1, "scaleSubsLevelSize": 1, "scalePriceIncrement": 0.01}
+    number = client.place(
+        floor.symbol, **{**terms, "totalQuantity": float(MOST_COMPONENTS), "scaleProfitOffset": None}
+    )
+    floor.price(50.0)
+    assert (client.status(number), floor.held()) == ("Filled", MOST_COMPONENTS)
+    more = client.place(floor.symbol, **{**terms, "totalQuantity": MOST_COMPONENTS + 1.0})
+    assert client.codes(more) == [321]
 
 
 def test_random_sizes_are_round_lots_around_the_size(floor: Floor, client: Wire) -> None:

@@ -29,6 +29,8 @@ from resources.gateway.wire.layout.fields import Values
 if TYPE_CHECKING:
     from resources.gateway.broker import Broker
 
+MOST_COMPONENTS = 1000
+"""Components that a scale order may have."""
 _SPREAD = 0.55
 _ROUND_LOT = 100
 _LEAST = 1e-9
@@ -46,31 +48,39 @@ def is_profit(ticket: Ticket) -> bool:
 
 def misfit(order: Values) -> str:
     """What is wrong with the terms of a scale order; empty: nothing."""
-    first, position = order.get("scaleInitLevelSize") or 0, order.get("scaleInitPosition") or 0
-    filled, profit = order.get("scaleInitFillQty") or 0, order.get("scaleProfitOffset") or 0
-    restores = bool(order.get("scaleAutoReset"))
+    total, first = order.get("totalQuantity") or 0, order.get("scaleInitLevelSize") or 0
+    if order["orderType"] not in {"LMT", "REL"} or order.get("lmtPrice") is None or order.get("parentId"):
+        return "A scale order is a LMT or REL order with a price and without a parent."
+    if first <= 0 or (order.get("scaleSubsLevelSize") or first) <= 0:
+        return "A scale order needs the size of its first level."
+    if total > MOST_COMPONENTS * min(first, _subsequent(order)):
+        return f"A scale order has {MOST_COMPONENTS} components at most."
+    if order.get("scaleTable"):
+        return "The simulated gateway does not simulate scaleTable."
+    return _misfit_of_profit(order) or _misfit_of_price(order)
+
+
+def _misfit_of_profit(order: Values) -> str:
+    position, filled = order.get("scaleInitPosition") or 0, order.get("scaleInitFillQty") or 0
+    profit, restores = order.get("scaleProfitOffset") or 0, bool(order.get("scaleAutoReset"))
+    if profit < 0 or (restores and not profit):
+        return "The profit offset of a scale order is above 0; its size is restored after a profit only."
+    if profit and order.get("scaleRandomPercent"):
+        return "Random sizes of a scale order do not go with profit orders."
+    if (position or filled) and not restores:
+        return "An initial position needs profit orders and the restored size."
+    if not 0 <= position < order["totalQuantity"]:
+        return "The initial position of a scale order must be below its size."
+    if filled and not position <= filled <= min(order["scaleInitLevelSize"], order["totalQuantity"]):
+        return "The filled quantity lies between the initial position and the size of the first level."
+    return ""
+
+
+def _misfit_of_price(order: Values) -> str:
     interval = order.get("scalePriceAdjustInterval") or 0
-    rules = {
-        "The simulated gateway does not simulate scaleTable.": bool(order.get("scaleTable")),
-        "A scale order is a LMT order without a parent.": order["orderType"] != "LMT"
-        or bool(order.get("parentId")),
-        "A scale order needs the size of its first level.": first <= 0,
-        "The profit offset of a scale order cannot be negative.": profit < 0,
-        "The size of a scale order is restored after a profit: it needs a profit offset.": restores
-        and not profit,
-        "Random sizes of a scale order do not go with profit orders.": bool(order.get("scaleRandomPercent"))
-        and bool(profit),
-        "An initial position needs profit orders and the restored size.": bool(position or filled)
-        and not restores,
-        "The initial position of a scale order must be below its size.": not 0
-        <= position
-        < (order.get("totalQuantity") or 0),
-        "The filled quantity lies between the initial position and the size of the first level.": bool(filled)
-        and not position <= filled <= first,
-        "The price of a scale order moves by a value in an interval of seconds: give both.": interval < 0
-        or bool(order.get("scalePriceAdjustValue")) != bool(interval),
-    }
-    return next((text for text, broken in rules.items() if broken), "")
+    if interval < 0 or bool(order.get("scalePriceAdjustValue")) != bool(interval):
+        return "The price of a scale order moves by a value in an interval of seconds: give both."
+    return ""
 
 
 def begin(ticket: Ticket, seed: int = 0) -> None:

@@ -59,11 +59,20 @@ def option_symbol(terms: OptionTerms) -> str:
     ValueError
         When the root or the strike does not fit the form.
     """
+    if not has_symbol(terms):
+        raise ValueError(f"{terms.root} {terms.strike:g}: root or strike does not fit an OCC symbol")
+    return _spelled(terms)
+
+
+def has_symbol(terms: OptionTerms) -> bool:
+    """Whether a contract can be named: a root of six characters at most, a strike below 100,000."""
+    name = _spelled(terms)
+    return len(name) == _ROOT + _END and _NAME.fullmatch(name) is not None
+
+
+def _spelled(terms: OptionTerms) -> str:
     thousandths = round(terms.strike * 1000)
-    name = f"{terms.root:<{_ROOT}}{terms.expiry:%y%m%d}{terms.right}{thousandths:08d}"
-    if len(name) != _ROOT + _END:
-        raise ValueError(f"{terms.root} {terms.strike:g}: root or strike is too long for an OCC symbol")
-    return name
+    return f"{terms.root:<{_ROOT}}{terms.expiry:%y%m%d}{terms.right}{thousandths:08d}"
 
 
 def canonical(symbol: str) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from ib_async import Contract, Crypto, Forex, Option, Order, Stock
 
 from resources.brokers.base import Instrument, Instruments
+from resources.contract_words import EXCHANGES, PAIR, SECURITY_TYPES
 from trading.option_symbols import canonical, option_terms
 from trading.orders import Side
 from trading.placement import Intent, Part
 
-_PAIR = re.compile(r"([A-Z0-9]{2,5})[./-]?([A-Z]{3})", re.ASCII)
 _TYPES = {
     "market": "MKT",
     "market_on_close": "MOC",
@@ -20,19 +18,6 @@ _TYPES = {
     "stop_limit": "STP LMT",
     "trailing_stop": "TRAIL",
 }
-_EXCHANGES = {
-    "XNAS": "NASDAQ",
-    "XNYS": "NYSE",
-    "ARCX": "ARCA",
-    "XASE": "AMEX",
-    "BATS": "BATS",
-    "XLON": "LSE",
-    "XETR": "IBIS",
-    "XTSE": "TSE",
-    "XCME": "CME",
-    "XCBO": "CBOE",
-}
-"""Exchanges by ISO 10383 code in the protocol's words: a ticker alone may mean several listings."""
 _REDUCE_WITH_BLOCK = 2
 """A fill of one order of a group takes its quantity off the others, as in the desk's own market."""
 
@@ -42,14 +27,14 @@ def contract_of(instrument: Instrument) -> Contract:
     ticker, currency = instrument.ticker, instrument.currency
     if instrument.asset_class == "option":
         return _option(instrument)
-    pair = _PAIR.fullmatch(ticker) if instrument.asset_class in {"crypto", "fx"} else None
+    pair = PAIR.fullmatch(ticker) if instrument.asset_class in {"crypto", "fx"} else None
     if instrument.asset_class == "crypto":
         return Crypto(pair[1] if pair else ticker, "PAXOS", currency)
     if instrument.asset_class == "fx":
         return Forex(symbol=pair[1] if pair else ticker, currency=pair[2] if pair else currency)
-    primary = _EXCHANGES.get(instrument.exchange, "")
+    primary = EXCHANGES.get(instrument.exchange, "")
     if instrument.asset_class in {"future", "index"}:  # a stock may have the same ticker
-        kind = _kind(instrument.asset_class)
+        kind = SECURITY_TYPES.get(instrument.asset_class, instrument.asset_class)
         return Contract(
             secType=kind, localSymbol=ticker, exchange=primary or instrument.exchange, currency=currency
         )
@@ -58,7 +43,7 @@ def contract_of(instrument: Instrument) -> Contract:
 
 def exchange_of(contract: Contract) -> str:
     """ISO 10383 code of a contract's exchange; XXXX where it is not known."""
-    by_name = {name: code for code, name in _EXCHANGES.items()}
+    by_name = {name: code for code, name in EXCHANGES.items()}
     return by_name.get(contract.primaryExchange or contract.exchange, "XXXX")
 
 
@@ -110,7 +95,10 @@ class Names:
 
     def __init__(self, instruments: Instruments) -> None:
         self._by_id: dict[int, str] = {}
-        self._by_ticker = {(one.ticker, _kind(one.asset_class)): one.symbol for one in instruments.values()}
+        self._by_ticker = {
+            (one.ticker, SECURITY_TYPES.get(one.asset_class, one.asset_class)): one.symbol
+            for one in instruments.values()
+        }
         self._options = {
             canonical(one.symbol): one.symbol for one in instruments.values() if one.asset_class == "option"
         }
@@ -134,21 +122,6 @@ class Names:
             if found is not None:
                 return found
         return str((contract.localSymbol if kind == "OPT" else "") or contract.symbol)
-
-
-_KINDS = {
-    "stock": "STK",
-    "etf": "STK",
-    "crypto": "CRYPTO",
-    "fx": "CASH",
-    "option": "OPT",
-    "future": "FUT",
-    "index": "IND",
-}
-
-
-def _kind(asset_class: str) -> str:
-    return _KINDS.get(asset_class, asset_class)
 
 
 def side_of(text: str) -> Side:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from resources.gateway.account import executions as fills
-from resources.gateway.account.allocation import divided
-from resources.gateway.account.margins import allocation_weights
+from resources.gateway.account.allocation import ALL, Group, divided, everybody, group_name
+from resources.gateway.account.margins import allocate
 from resources.gateway.account.positions import (
     ACCOUNT,
     Account,
@@ -22,10 +24,11 @@ from resources.gateway.instruments.database import Instrument, Instruments
 from resources.gateway.journal import Journal
 from resources.gateway.market.clock import Clock, SimulatedClock
 from resources.gateway.market.quotes import Quotes
+from resources.gateway.orders import hedging, scaling
+from resources.gateway.orders.attached import is_attached
 from resources.gateway.orders.book import Book
 from resources.gateway.orders.checks import Refusal
 from resources.gateway.orders.matching import SessionWork, costs_for, flat_bar
-from resources.gateway.orders.scaling import next_level
 from resources.gateway.orders.ticket import (
     Ticket,
     from_record,
@@ -34,12 +37,14 @@ from resources.gateway.orders.ticket import (
     to_record,
     working_terms,
 )
+from resources.gateway.orders.translate import may_rest
 from resources.gateway.settings import Settings
 from resources.gateway.wire.layout.fields import Values
-from resources.gateway.wire.times import spell_time
+from resources.gateway.wire.times import day_around, read_time, spell_time
 from trading.matching import OrderEvent
-from trading.orders import Execution
+from trading.orders import Bar, Execution
 
+_EVER = "9999-12-31T00:00:00+00:00"
 _ENDED = {"FILLED": "Filled", "CANCELLED": "Cancelled", "EXPIRED": "Cancelled"}
 
 
@@ -57,6 +62,7 @@ class Broker:
         self.book = Book()
         self.names = account_names(len(settings.account.split(",")))
         self.accounts = {name: Account() for name in self.names}
+        self.advise([], {}, restored=True)
         self.bookings: list[Booking] = []
         self.executions: list[Values] = []
         self.outbox: list[Event] = []
@@ -67,6 +73,8 @@ class Broker:
         self._booked_once: set[str] = set()
         self.held_ids: set[tuple[int, int]] = set()
         self.regular_hours: Callable[[datetime], bool] = lambda _: True
+        self.beta: Callable[[Instrument, Instrument], float | None] = lambda _, __: None
+        self.grown: dict[int, Ticket] = {}
         self.costs = costs_for(settings.costs)
         self.quote_costs = costs_for(settings.costs, whole_volume=True)
         self._journal = journal
@@ -74,7 +82,9 @@ class Broker:
         self._execution_count = 0
         self.openings: dict[str, float] = {}
         self.opening_bookings = 0
+        self._midnight = datetime.min.replace(tzinfo=UTC)
         self._restore()
+        self.turn_day()
 
     @property
     def account(self) -> Account:
@@ -144,8 +154,11 @@ class Broker:
                 self.book.use_order_id(record["client_id"], record["order_id"])
             case "correction":
                 self._replace(record["replaces"], record["execution"])
+            case "advisor":
+                groups = [Group(*entry) for entry in record["groups"]]
+                self.advise(groups, record["aliases"], restored=True)
             case "purge":
-                self._hide_done()
+                self._hide_done(datetime.fromisoformat(record.get("before", _EVER)))
             case _:
                 self._restore_surroundings(record)
 
@@ -223,11 +236,25 @@ class Broker:
     def meet(self, tickets: list[Ticket], symbol: str, price: float, size: float = float("inf")) -> None:
         """Let tickets of a symbol meet a single price, of which so many units are to be had."""
         bar = flat_bar(price, size)
-        levels = {ticket.perm_id: ticket.scheduled for ticket in tickets}
-        self.work(lambda session: session.trade(tickets, symbol, bar), quotes=True)
-        risen = [t for t in tickets if not t.done and t.scheduled != levels[t.perm_id]]
-        if risen and size == float("inf"):  # the next level of a scale order meets the price, too
-            self.meet(risen, symbol, price)
+        grown, again = set(self.grown), tickets
+        while again:  # the next component of a scale order meets the price, too
+            levels = {ticket.perm_id: ticket.scheduled for ticket in again}
+            self.work(partial(_trade, again, symbol, bar), quotes=True)
+            risen = [t for t in again if not t.done and t.scheduled != levels[t.perm_id]]
+            again = risen if size == float("inf") else []
+        self.meet_hedges([number for number in self.grown if number not in grown])
+
+    def meet_hedges(self, numbers: Iterable[int] | None = None) -> None:
+        """Let hedges that have grown meet the last prices; by default all of them.
+
+        Fills within a bar make hedges grow that meet a price only when the bar has come to its end: nobody
+        knows where in the bar the fill was.
+        """
+        for number in list(self.grown) if numbers is None else numbers:
+            hedge = self.grown.pop(number)
+            price = self.quotes.price(self.instrument_of(hedge))
+            if price is not None and not hedge.done and not hedge.waits and hedge.work.live:
+                self.meet([hedge], hedge.symbol, price)
 
     def settle(self, session: SessionWork, active: Iterable[Ticket], times: Mapping[str, datetime]) -> None:
         """Book executions and events of the market, and tell them.
@@ -270,16 +297,22 @@ class Broker:
             cost = self.costs[leg.asset_class].commission.cost(quantity, record["price"], leg.multiplier)
             record["commission"] = cost
             records.append(record)
-        if ticket.order.get("faGroup"):
+        if group_name(ticket.order):
             records = self._allocated(ticket, number, instrument, records[0])
         for record in records:
             self.book_execution(record)
+        hedging.grow(self, ticket, fill.quantity, fill.price)
+        scaling.executed(self, ticket, fill.quantity)
 
     def _allocated(self, ticket: Ticket, number: int, instrument: Instrument, whole: Values) -> list[Values]:
         """Parts of an execution by account; each costs what an order of its own would."""
         parts = []
-        weights = allocation_weights(self, str(ticket.order.get("faMethod")))
-        for part, (name, units) in enumerate(divided(weights, whole["shares"]), start=1):
+        weights = ticket.order.get("allocation") or allocate(self, instrument, ticket.order)["allocation"]
+        given: dict[str, float] = defaultdict(float)
+        for record in self.executions:
+            if record["permId"] == ticket.perm_id:
+                given[fills.account_of(record)] += record["shares"]
+        for part, (name, units) in enumerate(divided(weights, whole["shares"], given), start=1):
             record = {**whole, "execId": fills.execution_id(number, part), "account": name, "shares": units}
             commission = self.costs[instrument.asset_class].commission
             record["commission"] = commission.cost(units, whole["price"], instrument.multiplier)
@@ -359,24 +392,60 @@ class Broker:
         if status == "Cancelled":
             self._cancelled(ticket, event.reason)
             return
-        self.close_ticket(ticket, status, f"Filled Size: {ticket.filled:g}")
+        if self._may_grow(ticket):
+            ticket.work.live = False
+            return
+        self._filled(ticket)
+
+    def _filled(self, ticket: Ticket) -> None:
+        self.close_ticket(ticket, "Filled", f"Filled Size: {ticket.filled:g}")
         self.save(ticket)
         self.report(ticket)
+        self.end_followers(ticket)
+
+    def end_followers(self, parent: Ticket) -> None:
+        """End the hedges of an order that is done, but those that still work, and its profit orders.
+
+        The profit orders of a scale order that has filled go on; when the last one of a scale order that
+        waits for them has ended, so has that.
+        """
+        for other in self.book.followers(parent):
+            if other.done or not (hedging.rests(other) or scaling.is_profit(other)):
+                continue
+            if other.filled and hedging.rests(other):
+                self._filled(other)
+            elif parent.status != "Filled" or hedging.rests(other):
+                self._cancelled(other, f"parent {parent.status.lower()}")
+        scale = self.book.tickets.get(parent.parent_perm_id)
+        if scaling.is_profit(parent) and scale is not None:
+            self.follow([scale])
+
+    def _may_grow(self, ticket: Ticket) -> bool:
+        """Whether an order may get more to trade: from its parent, or from its own profit orders."""
+        return hedging.goes_on(self, ticket) or scaling.waits_for_profit(self, ticket)
 
     def _cancelled(self, ticket: Ticket, reason: str) -> None:
         self.close_ticket(ticket, "Cancelled", reason or "Cancelled by Trader")
         self.save(ticket)
         self.report(ticket)
-        text = f"Order Canceled - reason:{reason}"
-        self.outbox.append(error(ticket.client_id, ticket.order_id, 202, text))
+        if not is_attached(ticket):  # there is no order id to tell it with
+            text = f"Order Canceled - reason:{reason}"
+            self.outbox.append(error(ticket.client_id, ticket.order_id, 202, text))
+        self.end_followers(ticket)
+        parent = self.book.tickets.get(ticket.parent_perm_id)
+        if ticket.order.get("autoCancelParent") and parent is not None and not parent.done:
+            self.cancel_tickets([parent], "its child was cancelled")
 
     def _follow(self, ticket: Ticket) -> None:
         """Tell what a step of the market changed of an order that goes on."""
         if ticket.done:
             return
-        next_level(ticket)
-        if ticket.work.quantity + ticket.work.held <= 0.0:
-            self._cancelled(ticket, "its group left nothing of it")
+        scaling.next_level(ticket, self.settings.seed)
+        if ticket.work.quantity + ticket.work.held <= 0.0 and not self._may_grow(ticket):
+            if may_rest(ticket.order):
+                self._filled(ticket)
+            else:
+                self._cancelled(ticket, "its group left nothing of it")
             return
         before = (ticket.status, ticket.total, ticket.told)
         status = ticket.working_status()
@@ -461,19 +530,44 @@ class Broker:
         self._journal.append("once", {"name": name})
         return True
 
+    def advise(self, groups: Iterable[Group], aliases: Mapping[str, str], *, restored: bool = False) -> None:
+        """Take the groups of an advisor, besides the one of all accounts, and the aliases of the accounts."""
+        own = [one for one in groups if one.name != ALL]
+        self.groups = {one.name: one for one in (everybody(self.names), *own)}
+        self.aliases = dict(aliases)
+        if not restored:
+            self.note("advisor", {"groups": [list(one) for one in own], "aliases": self.aliases})
+
     def see(self, times: Mapping[str, datetime]) -> None:
         """Remember up to when the bars of symbols have been traded through."""
         self.seen.update(times)
         self._journal.append("seen", {"seen": {name: at.isoformat() for name, at in times.items()}})
 
-    def purge(self) -> None:
-        """Midnight: executions and completed orders are no longer told, positions stay."""
-        self._journal.append("purge", {})
-        self._hide_done()
+    def turn_day(self) -> None:
+        """At midnight of the gateway's zone executions and completed orders of before are told no more."""
+        now = self.clock.now()
+        if now < self._midnight:
+            return
+        began, self._midnight = day_around(now)
+        if self._hide_done(began):
+            self._journal.append("purge", {"before": began.isoformat()})
 
-    def _hide_done(self) -> None:
-        for record in self.executions:
+    def purge(self) -> None:
+        """Tell executions and completed orders no more, as at midnight; positions stay."""
+        self._journal.append("purge", {})
+        self._hide_done(datetime.fromisoformat(_EVER))
+
+    def _hide_done(self, before: datetime) -> bool:
+        """Hide what happened before a time; whether there was anything."""
+        old = [one for one in self.executions if one["visible"] and fills.news_at(one) < before]
+        for record in old:
             record["visible"] = False
-        for ticket in self.book.tickets.values():
-            if ticket.done:
-                ticket.purged = True
+        done = [one for one in self.book.tickets.values() if one.done and not one.purged]
+        past = [one for one in done if not one.completed_at or read_time(one.completed_at, before) < before]
+        for ticket in past:
+            ticket.purged = True
+        return bool(old or past)
+
+
+def _trade(tickets: list[Ticket], symbol: str, bar: Bar, session: SessionWork) -> None:
+    session.trade(tickets, symbol, bar)

@@ -7,12 +7,12 @@ import itertools
 from typing import Any
 
 import pytest
-from ib_async import ExecutionFilter, LimitOrder, MarketOrder, Stock
+from ib_async import ExecutionFilter, LimitOrder, MarketOrder, Order, Stock
 
 from resources.brokers.base import Instrument, Pace
 from resources.brokers.ib import IBBroker
 
-from .wire import Floor, Wire, named
+from .wire import STOCK, Floor, Wire, named
 
 NAMES = ("DUA7", "DUB8", "DFC9")
 FIRST, SECOND, THIRD = NAMES
@@ -199,49 +199,246 @@ def test_a_desk_sees_and_trades_the_account_that_it_names(floor: Floor, client: 
     client.cancel(theirs)
 
 
-ALLOCATED: dict[str, tuple[str, float, tuple[float, float, float]]] = {
-    # method, units; what each account gets: the third one has half of the money of the others
-    "equal parts": ("EqualQuantity", 30.0, (10, 10, 10)),
-    "a rest goes to the first": ("EqualQuantity", 31.0, (11, 10, 10)),
-    "by net liquidation": ("NetLiq", 50.0, (20, 20, 10)),
-    "by available equity": ("AvailableEquity", 5.0, (2, 2, 1)),
-    "fewer units than accounts": ("EqualQuantity", 2.0, (1, 1, 0)),
+ALLOCATED: dict[str, tuple[dict[str, Any], tuple[float, float, float]]] = {
+    # terms; what each account gets: the third one has half of the money of the others, and there are groups
+    "equal parts": ({"faMethod": "EqualQuantity", "totalQuantity": 30}, (10, 10, 10)),
+    "a rest goes to the first": ({"faMethod": "EqualQuantity", "totalQuantity": 31}, (11, 10, 10)),
+    "by net liquidation": ({"faMethod": "NetLiq", "totalQuantity": 50}, (20, 20, 10)),
+    "by the group's own method": ({"totalQuantity": 50}, (20, 20, 10)),
+    "by available equity": ({"faMethod": "AvailableEquity", "totalQuantity": 5}, (2, 2, 1)),
+    "fewer units than accounts": ({"faMethod": "EqualQuantity", "totalQuantity": 2}, (1, 1, 0)),
+    "fractions": ({"faMethod": "Equal", "totalQuantity": 1.5}, (0.5, 0.5, 0.5)),
+    "of some accounts": ({"faGroup": "Two", "totalQuantity": 10}, (5, 0, 5)),
+    "of some accounts otherwise": ({"faGroup": "Two", "faMethod": "NetLiq", "totalQuantity": 9}, (6, 0, 3)),
+    "by percents": ({"faGroup": "Parts", "totalQuantity": 20}, (12, 8, 0)),
+    "by ratios": ({"faGroup": "Ratios", "totalQuantity": 8}, (4, 2, 2)),
+    "by shares": ({"faGroup": "Shares", "totalQuantity": 0}, (7, 0, 3)),
+    "by money": ({"faGroup": "Money", "totalQuantity": 0}, (10, 2, 0)),
+}
+GROUPS = (
+    ("Two", "EqualQuantity", {FIRST: "", THIRD: ""}),
+    ("Parts", "Percent", {FIRST: "60.0", SECOND: "40"}),
+    ("Ratios", "Ratio", {FIRST: "2", SECOND: "1", THIRD: "1"}),
+    ("Shares", "ContractsOrShares", {FIRST: "7", THIRD: "3"}),
+    ("Money", "MonetaryAmount", {FIRST: "1000", SECOND: "299.99"}),
+)
+
+
+def group_xml(*groups: tuple[str, str, dict[str, str]]) -> str:
+    text = ""
+    for name, method, amounts in groups:
+        accounts = "".join(
+            f"<Account><acct>{account}</acct><amount>{amount}</amount></Account>"
+            if amount
+            else f"<String>{account}</String>"
+            for account, amount in amounts.items()
+        )
+        text += (
+            f'<Group><name>{name}</name><defaultMethod>{method}</defaultMethod><ListOfAccts varName="list">'
+            f"{accounts}</ListOfAccts></Group>"
+        )
+    return f'<?xml version="1.0" encoding="UTF-8"?><ListOfGroups>{text}</ListOfGroups>'
+
+
+def test_an_advisor_s_order_is_divided_among_the_accounts(play: Any) -> None:
+    async def scenario(desk: Any) -> None:
+        client = await desk.connect(1)
+        client.replaceFA(1, group_xml(*GROUPS))
+        groups = await asyncio.wait_for(client.requestFAAsync(1), 5)
+        assert [groups.count(f"<name>{name}</name>") for name in ("All", *(one[0] for one in GROUPS))] == [
+            1
+        ] * 6
+        for number, (name, (terms, expected)) in enumerate(ALLOCATED.items()):
+            symbol = f"A{number}"
+            await desk.market({**STOCK, "symbol": symbol}, **{symbol: 100.0})
+            order = Order(action="BUY", orderType="MKT", **{"tif": "DAY", "faGroup": "All", **terms})
+            trade = client.placeOrder(Stock(symbol, "SMART", "USD"), order)
+            await desk.settle(client)
+            assert (trade.orderStatus.status, trade.filled()) == ("Filled", sum(expected)), name
+            held = {row.account: row.position for row in client.positions() if row.contract.symbol == symbol}
+            assert tuple(held.get(account, 0) for account in NAMES) == expected, name
+            paid = {fill.execution.acctNumber: fill.execution.shares for fill in trade.fills}
+            assert paid == held, "each account has an execution of its own"
+            assert len({fill.execution.execId for fill in trade.fills}) == len(held)
+            for account, units in held.items():  # the next case finds the money as it was
+                await desk.do("trade", symbol=symbol, quantity=-units, price=100.0, account=account)
+
+    async def prepared(desk: Any) -> None:
+        await desk.do("pay", amount=-50_000, account=THIRD)
+        await scenario(desk)
+
+    play(prepared, account=",".join(NAMES), capital=100_000.0, max_messages=0)
+
+
+def test_many_parts_of_an_order_come_to_the_same_as_one(floor: Floor, client: Wire) -> None:
+    client.place(floor.symbol, faGroup="All", faMethod="Equal", account="", orderType="LMT", lmtPrice=99.0,
+                 totalQuantity=10.0)  # fmt: skip
+    for size in (1, 1, 1, 2, 5):
+        floor.price(99.0, size=size)
+        parts = [held(floor, name) for name in NAMES]
+        assert max(parts) - min(parts) <= 1
+    assert parts == [4, 3, 3]
+
+
+CHANGES: dict[str, tuple[str, str, tuple[float, float, float]]] = {
+    # action, percentage; what the accounts have of 100, -40 and 0 afterwards
+    "more of what is long": ("BUY", "50", (150, -40, 0)),
+    "less of what is short": ("BUY", "-50", (100, -20, 0)),
+    "more of what is short": ("SELL", "50", (100, -60, 0)),
+    "less of what is long": ("SELL", "-25", (75, -40, 0)),
+    "nothing of what is long": ("SELL", "-100", (0, -40, 0)),
+    "no more than there is": ("SELL", "-150", (0, -40, 0)),
+    "whole units": ("BUY", "2.5", (102, -40, 0)),
 }
 
 
-@pytest.mark.parametrize("name", ALLOCATED)
-def test_an_advisor_s_order_is_divided_among_the_accounts(play: Any, name: str) -> None:
-    method, units, expected = ALLOCATED[name]
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_percent_change_makes_the_quantity_of_the_order(floor: Floor, client: Wire, name: str) -> None:
+    action, percentage, expected = CHANGES[name]
+    client.place(floor.symbol, account=FIRST, totalQuantity=100.0)
+    client.place(floor.symbol, account=SECOND, action="SELL", totalQuantity=40.0)
+    order = {"faGroup": "All", "faMethod": "PctChange", "faPercentage": percentage, "account": ""}
+    number = client.place(floor.symbol, action=action, **{"totalQuantity": 0.0, **order})
+    assert tuple(held(floor, account) for account in NAMES) == expected
+    told = client.all_of("openOrder", number)[-1]
+    assert told["totalQuantity"] == abs(sum(expected) - 60)
+    assert (told["faGroup"], told["faMethod"], told["faPercentage"]) == ("All", "PctChange", percentage)
+    for account, units in zip(NAMES, expected, strict=True):
+        floor.ask("trade", symbol=floor.symbol, quantity=-units, price=100.0, account=account)
 
-    async def scenario(desk: Any) -> None:
-        await desk.market(AAPL=100.0)
-        await desk.do("pay", amount=-50_000, account=THIRD)
+
+def test_an_order_of_shares_is_changed_in_its_price(floor: Floor, client: Wire) -> None:
+    client.ask("replaceFA", kind=1, xml=group_xml(*GROUPS))
+    order = {"faGroup": "Shares", "account": "", "orderType": "LMT", "totalQuantity": 0.0}
+    number = client.place(floor.symbol, lmtPrice=90.0, **order)
+    client.place(floor.symbol, order_id=number, lmtPrice=95.0, **order)
+    assert client.all_of("openOrder", number)[-1]["totalQuantity"] == 10
+    client.place(floor.symbol, order_id=number, lmtPrice=95.0, **{**order, "faGroup": "Money"})
+    assert client.codes(number) == [105]
+    floor.price(95.0)
+    assert [held(floor, name) for name in NAMES] == [7, 0, 3]
+
+
+def test_what_an_order_of_a_group_would_do_it_does_to_its_accounts_together(
+    floor: Floor, client: Wire
+) -> None:
+    client.ask("replaceFA", kind=1, xml=group_xml(*GROUPS))
+    told = []
+    for fields in ({"account": SECOND}, {"account": "", "faGroup": "Parts"}):
+        number = client.place(floor.symbol, whatIf=True, totalQuantity=20.0, **fields)
+        told += client.all_of("openOrder", number)
+    alone, together = told
+    assert together["initMarginChange"] == alone["initMarginChange"] == 1000
+    assert together["equityWithLoanBefore"] > alone["equityWithLoanBefore"]
+    assert floor.orders() == []
+
+
+def test_an_order_that_one_account_of_its_group_cannot_bear_is_refused(floor: Floor, client: Wire) -> None:
+    client.ask("replaceFA", kind=1, xml=group_xml(("Uneven", "Ratio", {FIRST: "1", THIRD: "99"})))
+    order = {"account": "", "totalQuantity": 3000.0}
+    assert client.codes(client.place(floor.symbol, faGroup="Uneven", **order)) == [201]
+    assert floor.orders() == []
+    limits = {"orderType": "LMT", "lmtPrice": 90.0}
+    assert client.codes(client.place(floor.symbol, faGroup="All", faMethod="Equal", **order, **limits)) == []
+
+
+def test_clients_of_before_know_profiles_apart_from_groups(floor: Floor, client: Wire) -> None:
+    old = floor.client(version=176)
+    rows = "".join(f"<Allocation><acct>{name}</acct><amount>{units}</amount></Allocation>"
+                   for name, units in ((FIRST, 3), (SECOND, 1)))  # fmt: skip
+    profile = (
+        "<ListOfAllocationProfiles><AllocationProfile><name>Three to one</name><type>2</type>"
+        f"<ListOfAllocations>{rows}</ListOfAllocations></AllocationProfile></ListOfAllocationProfiles>"
+    )
+    client.ask("replaceFA", kind=1, xml=group_xml(*GROUPS[:1]))
+    assert [name for name, _ in old.ask("replaceFA", kind=2, xml=profile)] == ["replaceFAEnd"]
+    [told] = named(old.ask("requestFA", kind=1), "receiveFA")
+    assert ("Two" in told["xml"], "Three to one" in told["xml"]) == (True, False)
+    [told] = named(old.ask("requestFA", kind=2), "receiveFA")
+    assert "<name>Three to one</name><type>2</type>" in told["xml"]
+    [told] = named(client.ask("requestFA", kind=1), "receiveFA")
+    assert "<name>Three to one</name>" in told["xml"], "the same as a group"
+    number = old.place(floor.symbol, faProfile="Three to one", account="", totalQuantity=8.0)
+    assert old.all_of("openOrder", number)[-1]["faProfile"] == "Three to one"
+    client.place(floor.symbol, faGroup="Three to one", account="", totalQuantity=4.0)
+    assert [held(floor, name) for name in NAMES] == [9, 3, 0]
+    assert old.place(floor.symbol, faProfile="Three to one", faGroup="Two", account="") in {
+        row["reqId"] for row in old.all_of("error") if row["code"] == 321
+    }
+    client.ask("requestFA", kind=2)
+    assert client.codes()[-1] == 585
+    old.ask("replaceFA", kind=1, xml=group_xml())
+    [told] = named(client.ask("requestFA", kind=1), "receiveFA")
+    assert ("Two" in told["xml"], "Three to one" in told["xml"]) == (False, True)
+
+
+def test_aliases_and_groups_are_kept(play: Any, tmp_path: Any) -> None:
+    aliases = (
+        "<ListOfAccountAliases><AccountAlias><account>{}</account><alias>Aunt &amp; uncle</alias></AccountAlias>"
+        "</ListOfAccountAliases>"
+    )
+
+    async def before(desk: Any) -> None:
         client = await desk.connect(1)
-        groups = await asyncio.wait_for(client.requestFAAsync(1), 5)
-        assert [f"<String>{account}</String>" in groups for account in NAMES] == [True] * 3
-        order = MarketOrder("BUY", units, tif="DAY", faGroup="All", faMethod=method)
-        trade = client.placeOrder(Stock("AAPL", "SMART", "USD"), order)
+        client.replaceFA(3, aliases.format(SECOND))
+        client.replaceFA(1, group_xml(*GROUPS))
         await desk.settle(client)
-        assert (trade.orderStatus.status, trade.filled()) == ("Filled", units)
-        held = {row.account: row.position for row in client.positions()}
-        assert tuple(held.get(account, 0) for account in NAMES) == expected
-        paid = {fill.execution.acctNumber: fill.execution.shares for fill in trade.fills}
-        assert paid == held, "each account has an execution of its own"
-        assert len({fill.execution.execId for fill in trade.fills}) == len(held)
 
-    play(scenario, account=",".join(NAMES), capital=100_000.0)
+    async def after(desk: Any) -> None:
+        client = await desk.connect(1)
+        told = await client.requestFAAsync(3)
+        assert f"<account>{SECOND}</account><alias>Aunt &amp; uncle</alias>" in told
+        assert f"<account>{FIRST}</account><alias>{FIRST}</alias>" in told
+        groups = await client.requestFAAsync(1)
+        assert f"<acct>{FIRST}</acct><amount>60.0</amount>" in groups
+
+    play(before, state=tmp_path / "kept", account=",".join(NAMES))
+    play(after, state=tmp_path / "kept", account=",".join(NAMES))
+
+
+@pytest.mark.parametrize(
+    ("kind", "xml"),
+    [
+        (1, "no xml"),
+        (1, "<ListOfAllocationProfiles/>"),
+        (1, group_xml(("All", "NetLiq", {FIRST: ""}))),
+        (1, group_xml(("", "NetLiq", {FIRST: ""}))),
+        (1, group_xml(("Mine", "Magic", {FIRST: ""}))),
+        (1, group_xml(("Mine", "NetLiq", {"U1": ""}))),
+        (1, group_xml(("Mine", "NetLiq", {}))),
+        (1, group_xml(("Mine", "Percent", {FIRST: "60", SECOND: "30"}))),
+        (1, group_xml(("Mine", "Ratio", {FIRST: "1", SECOND: "-1"}))),
+        (1, group_xml(("Mine", "Ratio", {FIRST: "much"}))),
+        (1, group_xml(*GROUPS[:1], *GROUPS[:1])),
+        (1, '<!DOCTYPE x [<!ENTITY a "a">]><ListOfGroups/>'),
+        (3, "<ListOfAccountAliases><AccountAlias><account>U1</account></AccountAlias></ListOfAccountAliases>"),
+        (4, "<ListOfGroups/>"),
+    ],
+)  # fmt: skip
+def test_advisor_data_that_cannot_be_used_is_refused_whole(
+    floor: Floor, client: Wire, kind: int, xml: str
+) -> None:
+    client.ask("replaceFA", kind=1, xml=group_xml(*GROUPS))
+    before = client.ask("requestFA", kind=1)
+    number = client.request_id()
+    client.ask("replaceFA", kind=kind, xml=xml, reqId=number)
+    assert client.codes(number) == [321]
+    assert client.ask("requestFA", kind=1) == before
 
 
 @pytest.mark.parametrize(
     "fields",
     [
         {"faGroup": "Mine", "faMethod": "NetLiq"},
+        {"faGroup": "All", "faMethod": "Magic"},
+        {"faGroup": "All", "faMethod": "Ratio"},
+        {"faGroup": "All", "faMethod": "PctChange", "faPercentage": ""},
+        {"faGroup": "All", "faMethod": "PctChange", "faPercentage": "nan"},
         {"faGroup": "All", "faMethod": "PctChange", "faPercentage": "50"},
-        {"faGroup": "All", "faMethod": ""},
         {"faGroup": "All", "faMethod": "NetLiq", "account": FIRST},
     ],
 )
-def test_an_allocation_that_is_not_simulated_is_refused(
+def test_an_allocation_that_there_is_not_is_refused(
     floor: Floor, client: Wire, fields: dict[str, str]
 ) -> None:
     number = client.place(floor.symbol, **{"account": "", **fields})

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from ib_async import MarketOrder, Stock
 
-from .wire import ACCOUNT, Floor, Wire, named, stamp
+from resources.gateway.market.clock import RealClock
+from resources.gateway.wire.times import day_around
+
+from .wire import ACCOUNT, STOCK, Floor, Wire, named, stamp
 
 
 @pytest.fixture
@@ -393,3 +400,103 @@ def test_after_midnight_the_day_is_no_longer_told_and_positions_stay(floor: Floo
     floor.price(89.0)
     [told] = named(client.ask("reqExecutions", symbol=floor.symbol), "execDetails")
     assert (told["orderRef"], told["orderId"]) == ("works on", working)
+
+
+def told_of(client: Wire, symbol: str) -> tuple[int, int]:
+    """Executions and completed orders of a symbol that the gateway still tells."""
+    executions = named(client.ask("reqExecutions", symbol=symbol), "execDetails")
+    completed = named(client.ask("reqCompletedOrders", apiOnly=False), "completedOrder")
+    return len(executions), len([row for row in completed if row["symbol"] == symbol])
+
+
+def test_a_day_ends_at_midnight_of_the_gateway_s_zone(floor: Floor, client: Wire) -> None:
+    day = floor.next_day()
+    new_york = ZoneInfo("America/New_York")
+    midnight = datetime.combine(day.astimezone(new_york).date() + timedelta(days=1), time(), new_york)
+    client.place(floor.symbol)
+    client.cancel(limit(client, floor.symbol))
+    resting = limit(client, floor.symbol)
+    floor.at(midnight - timedelta(seconds=1))
+    assert told_of(client, floor.symbol) == (1, 2)
+    floor.at(midnight)
+    assert told_of(client, floor.symbol) == (0, 0)
+    assert floor.held() == 10
+    floor.price(89.0)
+    floor.at(midnight + timedelta(hours=23))
+    assert (client.status(resting), told_of(client, floor.symbol)) == ("Filled", (1, 1))
+    [done] = named(client.ask("reqExecutions", symbol=floor.symbol), "execDetails")
+    floor.at(midnight + timedelta(hours=24))
+    assert told_of(client, floor.symbol) == (0, 0)
+    floor.ask("correct", execId=done["execId"], price=88.0)
+    assert told_of(client, floor.symbol) == (1, 0), "a correction is news, of whatever day the execution was"
+    floor.at(midnight + timedelta(hours=48))
+    assert told_of(client, floor.symbol) == (0, 0)
+
+
+class Shifted(RealClock):
+    """The machine's clock, ahead by what a test wants."""
+
+    shift = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.shift
+
+
+def test_the_day_ends_under_the_machine_s_clock_too(play: Any) -> None:
+    async def scenario(desk: Any) -> None:
+        clock = desk.gateway.hub.broker.clock = Shifted()
+        local = clock.now().astimezone(ZoneInfo("America/New_York"))
+        evening = local.replace(hour=23, minute=59, second=0) + timedelta(days=1)
+        clock.shift = evening - local
+        await desk.market({**STOCK, "symbol": "AAPL"}, AAPL=100.0)
+        client = await desk.connect(1)
+        client.placeOrder(Stock("AAPL", "SMART", "USD"), MarketOrder("BUY", 10, tif="DAY"))
+        await desk.do("check_time")
+        assert len(await client.reqExecutionsAsync()) == 1
+        clock.shift += timedelta(minutes=2)
+        await desk.do("check_time")  # what the gateway's own tick does every second
+        assert (await client.reqExecutionsAsync(), await client.reqCompletedOrdersAsync(False)) == ([], [])
+        assert [row.position for row in client.positions()] == [10]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("later", "kept"), [(timedelta(hours=8), 1), (timedelta(hours=9), 0)])
+def test_a_gateway_that_was_down_at_midnight_ends_the_day_when_it_starts(
+    play: Any, tmp_path: Path, later: timedelta, kept: int
+) -> None:
+    started = datetime(2024, 1, 2, 20, 0, tzinfo=UTC)  # nine hours before midnight in New York
+
+    async def before(desk: Any) -> None:
+        await desk.market({**STOCK, "symbol": "AAPL"}, AAPL=100.0)
+        client = await desk.connect(1)
+        client.placeOrder(Stock("AAPL", "SMART", "USD"), MarketOrder("BUY", 10, tif="DAY"))
+        await desk.settle(client)
+
+    def after(count: int) -> Callable[[Any], Any]:
+        async def scenario(desk: Any) -> None:
+            client = await desk.connect(1)
+            assert len(client.fills()) == count
+            assert len(await client.reqCompletedOrdersAsync(False)) == count
+            assert [row.position for row in client.positions()] == [10]
+
+        return scenario
+
+    play(before, state=tmp_path / "kept", start=started)
+    play(after(kept), state=tmp_path / "kept", start=started + later)
+    play(after(kept), state=tmp_path / "kept", start=started + later)
+    play(after(0), state=tmp_path / "kept")
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "after"),
+    [
+        ("2024-01-03T04:59:59", "2024-01-02T05:00", "2024-01-03T05:00"),
+        ("2024-01-03T05:00:00", "2024-01-03T05:00", "2024-01-04T05:00"),
+        ("2024-03-10T12:00:00", "2024-03-10T05:00", "2024-03-11T04:00"),
+        ("2024-11-03T12:00:00", "2024-11-03T04:00", "2024-11-04T05:00"),
+    ],
+)
+def test_midnights_around_a_time(now: str, before: str, after: str) -> None:
+    wanted = tuple(datetime.fromisoformat(f"{text}+00:00") for text in (before, after))
+    assert day_around(datetime.fromisoformat(f"{now}+00:00")) == wanted

@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import math
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from ib_async import IB, Forex, Option, ScannerSubscription, Stock
 
-from resources.gateway.instruments.blackscholes import implied_volatility, monthly_expiries, option_greeks
+from resources.gateway.instruments.blackscholes import (
+    chain_terms,
+    implied_volatility,
+    monthly_expiries,
+    option_greeks,
+)
 from resources.gateway.instruments.database import con_id
-from resources.gateway.instruments.occ import OptionTerms, option_symbol, option_terms
 from resources.gateway.market.prices import Tape
+from trading.option_symbols import OptionTerms, option_symbol, option_terms
+
+from .conftest import AAPL
 
 STOCK = Stock("AAPL", "SMART", "USD", conId=con_id("stock:AAPL"))
 NOW = datetime(2024, 2, 1, 15, 0, tzinfo=UTC)
@@ -359,3 +367,27 @@ def test_option_names_and_expiries():
     assert option_terms("AAPL") is None
     assert option_terms("AAPL241315C00102500") is None
     assert monthly_expiries(date(2024, 2, 17), 3) == [date(2024, 3, 15), date(2024, 4, 19), date(2024, 5, 17)]
+
+
+@pytest.mark.parametrize(
+    ("root", "spot", "highest"),
+    [("AAPL", 100.0, 130.0), ("BRK.A", 99_000.0, 99_950.0), ("BRK.A", 600_000.0, None), ("TOOLONG", 100.0, None),
+     ("ab-c", 100.0, None)],
+)  # fmt: skip
+def test_a_made_up_chain_has_only_contracts_that_have_a_name(
+    root: str, spot: float, highest: float | None
+) -> None:
+    found = chain_terms(root, spot, date(2024, 3, 1))
+    assert max((terms.strike for terms in found), default=None) == highest
+    assert [option_terms(option_symbol(terms)) for terms in found] == found
+
+
+def test_a_stock_beyond_all_strikes_has_no_options(play: Any) -> None:
+    async def scenario(desk: Any) -> None:
+        await desk.market({**AAPL, "symbol": "BRK.A", "ticker": "BRK.A"}, **{"BRK.A": 600_000.0})
+        client = await desk.connect(1)
+        assert await client.reqContractDetailsAsync(Option("BRK.A", exchange="SMART", currency="USD")) == []
+        [stock] = await client.qualifyContractsAsync(Stock("BRK.A", "SMART", "USD"))
+        assert await client.reqSecDefOptParamsAsync("BRK.A", "", "STK", stock.conId) == []
+
+    play(scenario)

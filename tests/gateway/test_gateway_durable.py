@@ -138,6 +138,26 @@ def _order(chance: random.Random, symbol: str, number: int) -> dict[str, Any]:
                 "lmtPrice": 110.0,
                 "action": "SELL",
                 "parentId": chance.randrange(1, number + 1),
+                "autoCancelParent": chance.random() < 0.5,
+            },
+            {
+                "action": "SELL",
+                "orderType": chance.choice(["MKT", "LMT"]),
+                "lmtPrice": chance.choice([None, 103.0]),
+                "parentId": chance.randrange(1, number + 1),
+                "hedgeType": chance.choice(["P", "B"]),
+                "hedgeParam": "0.7",
+            },
+            {
+                "orderType": "LMT",
+                "lmtPrice": 100.0,
+                "scaleInitLevelSize": 3,
+                "scaleSubsLevelSize": 2,
+                "scalePriceIncrement": 2.0,
+                "scaleProfitOffset": 3.0,
+                "scaleAutoReset": chance.random() < 0.5,
+                "scalePriceAdjustValue": 0.5,
+                "scalePriceAdjustInterval": 60,
             },
         ]
     )
@@ -258,6 +278,22 @@ def test_a_trailing_stop_remembers_how_far_it_had_come(tmp_path: Path, name: str
     again.command("price", symbol="AAPL", price=113.5)
     [ticket] = again.broker.book.tickets.values()
     assert ticket.status == "Filled", "five below 120, not below 100"
+
+
+def test_an_exit_remembers_how_much_of_it_works(tmp_path: Path) -> None:
+    world = World(tmp_path / "journal.jsonl")
+    world.command("price", symbol="AAPL", price=100.0)
+    order = {**_order(random.Random(1), "AAPL", 1), "action": "BUY", "orderType": "LMT", "lmtPrice": 90.0,
+             "totalQuantity": 5.0, "tif": "GTC", "goodAfterTime": "", "parentId": 0, "ocaGroup": "",
+             "transmit": True}  # fmt: skip
+    world.request("placeOrder", **order)
+    world.request("placeOrder", **{**order, "orderId": 2, "action": "SELL", "lmtPrice": 110.0, "parentId": 1})
+    world.command("price", symbol="AAPL", price=90.0, size=1)
+    world.command("price", symbol="AAPL", price=90.0)
+    again = World(tmp_path / "journal.jsonl")
+    assert state(again.broker)["tickets"] == world.steps[-1][1]["tickets"]
+    again.command("price", symbol="AAPL", price=110.0)
+    assert [ticket.filled for ticket in again.broker.book.tickets.values()] == [5, 5]
 
 
 def test_orders_that_were_not_transmitted_are_gone_and_their_ids_stay_used(tmp_path: Path) -> None:

@@ -419,6 +419,28 @@ def test_a_cancelled_entry_takes_along_what_waits_for_it(floor: Floor, client: W
     assert client.fills(numbers[2]) == ([(filled, 80)] if filled else [])
 
 
+@pytest.mark.parametrize(("asked", "expected"), [(True, "Cancelled"), (False, "Submitted")])
+def test_a_cancelled_exit_takes_its_entry_along_where_it_says_so(
+    floor: Floor, client: Wire, asked: bool, expected: str
+) -> None:
+    parent, target, stop = bracket(client, floor, autoCancelParent=asked)
+    client.cancel(target)
+    assert statuses(client, [target, parent]) == ["Cancelled", expected]
+    assert client.status(stop) == ("Cancelled" if asked else "PreSubmitted")
+    client.cancel(parent)
+
+
+def test_exits_that_end_with_their_group_leave_what_the_entry_holds(floor: Floor, client: Wire) -> None:
+    parent, target, stop = bracket(client, floor, autoCancelParent=True)
+    floor.price(99.0, size=4)
+    floor.price(110.0)
+    assert client.status(parent) == "Submitted", "an exit has filled its part: none was cancelled"
+    floor.price(99.0)
+    floor.price(110.0)
+    assert statuses(client, [parent, target, stop]) == ["Filled", "Filled", "Cancelled"]
+    assert floor.held() == 0
+
+
 def test_a_trailing_exit_starts_at_the_fill_of_its_entry(floor: Floor, client: Wire) -> None:
     numbers = []
     for fields in ({"auxPrice": 5.0}, {"trailingPercent": 5.0}):

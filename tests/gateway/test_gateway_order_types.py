@@ -553,11 +553,19 @@ def below(floor: Floor, client: Any, price: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"scaleProfitOffset": 0.5},
+        {"scaleProfitOffset": -0.5},
         {"scaleAutoReset": True},
-        {"scaleRandomPercent": True},
+        {"scaleRandomPercent": True, "scaleProfitOffset": 1.0},
+        {"scaleInitPosition": 4, "scaleProfitOffset": 1.0},
+        {"scaleInitPosition": 10, "scaleProfitOffset": 1.0, "scaleAutoReset": True},
+        {"scaleInitPosition": 3, "scaleInitFillQty": 2, "scaleProfitOffset": 1.0, "scaleAutoReset": True},
+        {"scaleInitFillQty": 5, "scaleProfitOffset": 1.0, "scaleAutoReset": True},
+        {"scalePriceAdjustValue": 1.0},
+        {"scalePriceAdjustInterval": 60},
+        {"scaleTable": "1"},
         {"scaleInitLevelSize": None},
         {"orderType": "MKT"},
+        {"orderType": "REL", "lmtPrice": None},
         {"hedgeType": "P", "hedgeParam": "1"},
     ],
 )

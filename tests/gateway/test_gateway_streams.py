@@ -11,12 +11,18 @@ from typing import Any
 import pytest
 from ib_async import ScannerSubscription, Stock
 
+from resources.brokers.base import Instrument as DeskInstrument
+from resources.brokers.contracts import contract_of, exchange_of
+from resources.contract_words import EXCHANGES
+
+from .conftest import AAPL
 from .wire import Floor, Wire, named
 
 LIVE = {"bid": 1, "ask": 2, "last": 4, "high": 6, "low": 7, "close": 9, "open": 14}
 DELAYED = {"bid": 66, "ask": 67, "last": 68, "high": 72, "low": 73, "close": 75, "open": 76}
 GENERIC_BARS = ((26, 100.0, 1000), (27, 102.0, 2000), (28, 100.0, 1000), (29, 102.0, 2000))
 """Day of December 2023, close and volume."""
+GENERIC_NOW = datetime(2024, 1, 2, 15, 0, tzinfo=UTC)
 _RETURNS = [math.log(1.02), -math.log(1.02), math.log(1.02)]
 VOLATILITY = statistics.stdev(_RETURNS) * math.sqrt(252)
 VOLATILITY_NOW = statistics.stdev([*_RETURNS, math.log(100 / 102)]) * math.sqrt(252)
@@ -253,6 +259,19 @@ def test_what_a_contract_may_mean(floor: Floor, client: Wire, name: str) -> None
     assert bool(named(told, "contractDetailsEnd")) == bool(count)
 
 
+@pytest.mark.parametrize("exchange", sorted(EXCHANGES))
+def test_a_stock_of_any_exchange_is_found_as_the_desk_asks_for_it(
+    floor: Floor, client: Wire, exchange: str
+) -> None:
+    symbol = f"{floor.symbol}X"
+    floor.list(symbol, exchange=exchange)
+    asked = contract_of(DeskInstrument(symbol, symbol, "stock", exchange=exchange))
+    wanted = {"symbol": symbol, "secType": "STK", "exchange": asked.exchange, "currency": asked.currency}
+    found = client.ask("reqContractDetails", primaryExchange=asked.primaryExchange, **wanted)
+    [told] = named(found, "contractDetails")
+    assert exchange_of(Stock(symbol, primaryExchange=told["primaryExchange"])) == exchange
+
+
 def test_a_contract_id_is_enough_and_stays_the_same(floor: Floor, client: Wire) -> None:
     [first] = named(client.ask("reqContractDetails", symbol=floor.symbol), "contractDetails")
     [again] = named(client.ask("reqContractDetails", conId=first["conId"]), "contractDetails")
@@ -373,7 +392,12 @@ GENERIC: dict[str, tuple[str, dict[str, dict[int, Any]]]] = {
     "last trade in regular hours": ("318", {"tickPrice": {57: 100}}),
     "dividends": ("456", {"tickString": {59: "0.75,1,20240201,1"}}),
     "several": ("221, 318,456", {"tickPrice": {37: 100, 57: 100}, "tickString": {59: "0.75,1,20240201,1"}}),
-    "what bars do not tell": ("100,101,105,225,236,258,293,294,295", {}),
+    "slow mark price": ("619", {"tickPrice": {79: 100}}),
+    "volume of options": ("100", {"tickSize": {29: 30, 30: 7}}),
+    "average volume of options": ("105", {"tickSize": {87: 28}}),  # of 20 and 37, rounded to the even one
+    "volumes of short terms": ("595", {"tickSize": {63: 500, 64: 1400, 65: 1400}}),
+    "volume of a minute": ("295", {"tickGeneric": {56: 300}}),
+    "what bars do not tell": ("101,162,225,236,258,293,294,460,577,588,614,623", {}),
     "trades, none yet": ("233,375", {}),
 }
 
@@ -387,6 +411,25 @@ def test_generic_ticks_that_bars_can_tell(play: Any, name: str) -> None:
             {"symbol": "AAPL", "session": f"2023-12-{day}", "open": close, "high": close + 5, "low": close - 3,
              "close": close, "volume": volume}
             for day, close, volume in GENERIC_BARS
+        ]  # fmt: skip
+        await desk.do("bars", rows=rows)
+        for right, volumes in (("C", (12, 30)), ("P", (8, 7))):
+            option = f"AAPL  240119{right}00100000"
+            row = {"symbol": option, "asset_class": "option", "underlying": "AAPL"}
+            await desk.do("instruments", rows=[AAPL, row])
+            prices = dict.fromkeys(("open", "high", "low", "close"), 5.0)
+            days = zip((28, 29), volumes, strict=True)
+            rows = [
+                {"symbol": option, "session": f"2023-12-{day}", "volume": volume, **prices}
+                for day, volume in days
+            ]
+            await desk.do("bars", rows=rows)
+        minutes = ((0, 300), (-2, 200), (-4, 900), (-10, 50))
+        rows = [
+            {"symbol": "AAPL", "session": "2024-01-02", "timeframe": "1m", "volume": volume,
+             "closes_at": (GENERIC_NOW + timedelta(minutes=minute)).isoformat(),
+             **dict.fromkeys(("open", "high", "low", "close"), 100.0)}
+            for minute, volume in minutes
         ]  # fmt: skip
         await desk.do("bars", rows=rows)
         dividends = (("2022-12-01", 9.0), ("2023-06-01", 0.5), ("2023-12-28", 0.25), ("2024-02-01", 1.0))
@@ -417,7 +460,7 @@ def test_generic_ticks_that_bars_can_tell(play: Any, name: str) -> None:
 
         assert await asyncio.to_thread(told) == expected
 
-    play(scenario, start=datetime(2024, 1, 2, 15, 0, tzinfo=UTC))
+    play(scenario, start=GENERIC_NOW)
 
 
 def test_generic_ticks_that_there_are_not_and_those_of_snapshots_are_refused(

@@ -47,9 +47,9 @@ def test_the_terms_are_those_of_the_name() -> None:
     assert option_terms("AAPL") is None
 
 
-@pytest.mark.parametrize("terms", [("TOOLONG", 100.0), ("AAPL", 100_000.0)])
+@pytest.mark.parametrize("terms", [("TOOLONG", 100.0), ("AAPL", 100_000.0), ("aapl", 100.0), ("", 100.0)])
 def test_what_does_not_fit_is_refused(terms: tuple[str, float]) -> None:
-    with pytest.raises(ValueError, match=f"{terms[0]} .*too long for an OCC symbol"):
+    with pytest.raises(ValueError, match=f"{terms[0]} .*does not fit an OCC symbol"):
         option_symbol(OptionTerms(terms[0], date(2024, 3, 15), "C", terms[1]))
 
 

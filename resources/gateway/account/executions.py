@@ -96,6 +96,11 @@ def booking(record: Mapping[str, Any], multiplier: float) -> Booking:
     )
 
 
+def news_at(record: Mapping[str, Any]) -> datetime:
+    """When an execution, or its correction, became known."""
+    return datetime.fromisoformat(record.get("corrected_at") or record["at"])
+
+
 def account_of(record: Mapping[str, Any]) -> str:
     """Account of an execution; those of old journals name none."""
     return str(record.get("account") or ACCOUNT)

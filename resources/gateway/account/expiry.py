@@ -7,7 +7,7 @@ from datetime import date
 from resources.gateway.account.happenings import assign, exercise, manual_trade
 from resources.gateway.broker import Broker
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.instruments.occ import option_terms
+from trading.option_symbols import option_terms
 
 IN_THE_MONEY = 0.01
 """An option that is worth so much at expiry is exercised without anybody asking."""

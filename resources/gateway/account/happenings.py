@@ -9,12 +9,13 @@ from resources.gateway.account import executions as fills
 from resources.gateway.account.positions import ACCOUNT, Booking
 from resources.gateway.broker import Broker
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.instruments.occ import option_terms
 from resources.gateway.orders.placing import make_ticket, meet_market, option_row
-from resources.gateway.orders.ticket import Ticket
+from resources.gateway.orders.ticket import HAND, Ticket
+from resources.gateway.orders.translate import is_hedge
 from resources.gateway.wire.layout.fields import Values
 from trading.ledger import split_contract
 from trading.matching import split_order
+from trading.option_symbols import option_terms
 
 _PRICES = (
     "lmtPrice",
@@ -26,9 +27,9 @@ _PRICES = (
     "adjustedStopPrice",
     "adjustedStopLimitPrice",
     "scalePriceIncrement",
+    "scaleProfitOffset",
+    "scalePriceAdjustValue",
 )
-HAND = -1
-"""Client id of orders that were entered by hand."""
 
 
 def manual_order(broker: Broker, instrument: Instrument, terms: Mapping[str, Any]) -> Ticket:
@@ -128,6 +129,7 @@ def correct(
         "shares": last["shares"] if shares is None else shares,
         "price": last["price"] if price is None else price,
         "visible": True,  # it is news of today, of whatever day the execution was
+        "corrected_at": broker.clock.now().isoformat(),
     }
     broker.replace_execution(last, record)
     return record
@@ -214,6 +216,9 @@ def _count_fill(ticket: Ticket, quantity: float, price: float) -> None:
 
 def _split_terms(ticket: Ticket, ratio: float) -> None:
     ticket.order["totalQuantity"] = ticket.total * ratio
+    if is_hedge(ticket.order):
+        ticket.scheduled *= ratio
+    ticket.level_size *= ratio
     ticket.best = ticket.best / ratio if ticket.best is not None else None
     amounts = _PRICES if ticket.order.get("adjustableTrailingUnit") else (*_PRICES, "adjustedTrailingAmount")
     for name in ("scaleInitLevelSize", "scaleSubsLevelSize"):

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from resources.gateway.account.allocation import (
+    BY_AMOUNT,
+    SIZING,
+    Group,
+    changed_by_percent,
+    group_name,
+    method_of,
+)
 from resources.gateway.account.positions import ACCOUNT, Valuation, margin
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.orders.checks import Refusal
@@ -91,15 +100,14 @@ def exchange_rate(broker: Broker, currency: str) -> float:
 
 
 def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refusal | None:
-    """Refusal of an order that the equity of the account does not cover."""
+    """Refusal of an order that the equity of an account that it trades for does not cover."""
     if not broker.settings.check_margin or values.get("whatIf") or values.get("parentId"):
         return None
-    if values.get("faGroup"):
-        shares = len(broker.names)
-        parts = [{**values, "account": name, "totalQuantity": values["totalQuantity"] / shares, "faGroup": ""}
-                 for name in broker.names]  # fmt: skip
-        return next((one for part in parts if (one := check_margin(broker, instrument, part))), None)
-    name = values.get("account") or ACCOUNT
+    refusals = (_check_account(broker, instrument, name, part) for name, part in _by_account(values).items())
+    return next((refusal for refusal in refusals if refusal is not None), None)
+
+
+def _check_account(broker: Broker, instrument: Instrument, name: str, values: Values) -> Refusal | None:
     before = value_account(broker, name=name)
     after = value_account(broker, _changes(instrument, values), name)
     available = after.equity_with_loan - after.initial_margin
@@ -113,14 +121,26 @@ def check_margin(broker: Broker, instrument: Instrument, values: Values) -> Refu
     )
 
 
-def what_if(broker: Broker, instrument: Instrument, client_id: int, values: Values) -> Values:
-    """Values of the openOrder message that answers what an order would do."""
-    name = values.get("account") or ACCOUNT
-    before = value_account(broker, name=name)
-    after = value_account(broker, _changes(instrument, values), name)
+def _by_account(values: Values) -> dict[str, Values]:
+    """What an order asks of each account that it trades for."""
+    weights = values.get("allocation") or {values.get("account") or ACCOUNT: 1.0}
+    whole = sum(weights.values())
     quantity = float(values["totalQuantity"])
-    price = values.get("lmtPrice") or mark(broker, instrument)
-    cost = broker.costs[instrument.asset_class].commission.cost(quantity, abs(price), instrument.multiplier)
+    return {name: {**values, "totalQuantity": quantity * part / whole} for name, part in weights.items()}
+
+
+def _together(valuations: Iterable[Valuation]) -> Valuation:
+    return Valuation(*(sum(column) for column in zip(*valuations, strict=True)))
+
+
+def what_if(broker: Broker, instrument: Instrument, client_id: int, values: Values) -> Values:
+    """Values of the openOrder message that answers what an order would do, to all its accounts together."""
+    parts = _by_account(values)
+    before = _together(value_account(broker, name=name) for name in parts)
+    after = _together(value_account(broker, _changes(instrument, part), name) for name, part in parts.items())
+    price = abs(values.get("lmtPrice") or mark(broker, instrument))
+    commission, multiplier = broker.costs[instrument.asset_class].commission, instrument.multiplier
+    cost = sum(commission.cost(part["totalQuantity"], price, multiplier) for part in parts.values())
     return {
         **values,
         **instrument.contract(),
@@ -153,14 +173,37 @@ def _changes(instrument: Instrument, values: Values) -> dict[int, float]:
     return {instrument.con_id: quantity}
 
 
-def allocation_weights(broker: Broker, method: str) -> dict[str, float]:
-    """What each account counts for where an advisor's order is divided by a method."""
-    weights = {}
-    for name in broker.names:
-        worth = value_account(broker, name=name)
-        amounts = {
-            "NetLiq": worth.net_liquidation,
-            "AvailableEquity": worth.equity_with_loan - worth.initial_margin,
-        }
-        weights[name] = max(amounts.get(method, 1.0), 1e-9)
-    return weights
+def allocate(broker: Broker, instrument: Instrument, values: Values) -> Values:
+    """Order of an advisor with what each account counts for, and with its quantity where the method makes it.
+
+    Returns
+    -------
+    Values
+        The order with ``allocation`` by account: empty where the method finds nothing to trade.
+    """
+    group = broker.groups[group_name(values)]
+    method = method_of(values, group)
+    weights = {name: _weight(broker, instrument, values, group, name) for name in group.amounts}
+    weights = {name: weight for name, weight in weights.items() if weight > 0.0}
+    total = sum(weights.values()) if method in SIZING else values.get("totalQuantity")
+    return {**values, "allocation": weights, "totalQuantity": total}
+
+
+def _weight(broker: Broker, instrument: Instrument, values: Values, group: Group, name: str) -> float:
+    """What an account of a group counts for; units where the method makes the quantity of the order."""
+    method, amount = method_of(values, group), group.amounts[name]
+    if method == "PctChange":
+        held = broker.holders(instrument.con_id).get(name, 0.0)
+        return changed_by_percent(held, float(values["faPercentage"]), str(values.get("action")))
+    if method == "MonetaryAmount":
+        price = values.get("lmtPrice") or broker.quotes.price(instrument) or 0.0
+        unit = price * instrument.multiplier * exchange_rate(broker, instrument.currency)
+        return float(math.floor(amount / unit + 1e-9)) if unit > 0.0 else 0.0
+    if method in BY_AMOUNT:
+        return amount
+    worth = value_account(broker, name=name)
+    amounts = {
+        "NetLiq": worth.net_liquidation,
+        "AvailableEquity": worth.equity_with_loan - worth.initial_margin,
+    }
+    return max(amounts.get(method, 1.0), 1e-9)

@@ -10,7 +10,7 @@ import math
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from resources.gateway.instruments.occ import OptionTerms
+from trading.option_symbols import OptionTerms, has_symbol
 
 RATE = 0.03
 """Interest rate used everywhere, continuous."""
@@ -83,17 +83,21 @@ def years_to(expiry: date, today: date) -> float:
 
 
 def chain_terms(root: str, spot: float | None, today: date) -> list[OptionTerms]:
-    """Terms of a made-up chain: six monthly expiries, strikes from 70 to 130 % of the spot price."""
+    """Terms of a made-up chain: six monthly expiries, strikes from 70 to 130 % of the spot price.
+
+    A contract that no OCC symbol can name, such as one with a strike of 100,000 or more, is left out.
+    """
     if spot is None or spot <= 0:
         return []
     step = _strike_step(spot)
     first, last = math.ceil(spot * 0.7 / step), math.floor(spot * 1.3 / step)
-    return [
+    found = (
         OptionTerms(root, expiry, right, round(number * step, 3))
         for expiry in monthly_expiries(today, 6)
         for number in range(first, last + 1)
         for right in ("C", "P")
-    ]
+    )
+    return [terms for terms in found if has_symbol(terms)]
 
 
 def monthly_expiries(today: date, count: int) -> list[date]:

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from resources.gateway.instruments.occ import OptionTerms, option_symbol, option_terms
+from resources.contract_words import EXCHANGES, PAIR, SECURITY_TYPES
 from resources.gateway.wire.layout.contracts import FIELDS
 from resources.gateway.wire.layout.fields import Values
+from trading.option_symbols import OptionTerms, option_symbol, option_terms
 
-_SEC_TYPES = {
-    "stock": "STK",
-    "etf": "STK",
-    "crypto": "CRYPTO",
-    "fx": "CASH",
-    "option": "OPT",
-    "future": "FUT",
-    "index": "IND",
-}
 _EXCHANGES = {"CRYPTO": "PAXOS", "CASH": "IDEALPRO", "FUT": "CME", "IND": "CBOE"}
-_ISO_EXCHANGES = {
-    "XNAS": "NASDAQ",
-    "XNYS": "NYSE",
-    "ARCX": "ARCA",
-    "XASE": "AMEX",
-    "BATS": "BATS",
-    "XCME": "CME",
-    "XCBO": "CBOE",
-}
-_PAIR = re.compile(r"([A-Z0-9]{2,5})[./-]?([A-Z]{3})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +209,10 @@ class Instruments:
         )
 
     def _plain(self, row: Mapping[str, Any]) -> Instrument:
-        sec_type = _SEC_TYPES[row["asset_class"]]
+        sec_type = SECURITY_TYPES[row["asset_class"]]
         ticker, currency = _ticker(row, sec_type)
         listed = str(row.get("exchange") or "")
-        primary = _ISO_EXCHANGES.get(listed, listed) if sec_type in {"STK", "FUT", "IND"} else ""
+        primary = EXCHANGES.get(listed, listed) if sec_type in {"STK", "FUT", "IND"} else ""
         pair = sec_type in {"CASH", "CRYPTO"}
         return Instrument(
             con_id=self._free_id(f"{row['asset_class']}:{row['symbol']}"),
@@ -297,7 +278,7 @@ def _ticker(row: Mapping[str, Any], sec_type: str) -> tuple[str, str]:
     name = str(row.get("ticker") or row["symbol"])
     currency = str(row.get("currency") or "USD")
     if sec_type in {"CASH", "CRYPTO"}:
-        match = _PAIR.fullmatch(name)
+        match = PAIR.fullmatch(name)
         if match and (sec_type == "CASH" or match[2] == currency):
             return match[1], match[2]
     return name, currency

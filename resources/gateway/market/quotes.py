@@ -7,8 +7,8 @@ from datetime import datetime
 
 from resources.gateway.instruments.blackscholes import VOLATILITY, option_greeks, years_to
 from resources.gateway.instruments.database import Instrument, Instruments
-from resources.gateway.instruments.occ import option_terms
 from resources.gateway.market.clock import Clock
+from trading.option_symbols import option_terms
 from trading.orders import Bar
 
 

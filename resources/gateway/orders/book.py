@@ -17,6 +17,7 @@ class Book:
         self.last_order_id: dict[int, int] = {}
         self._active: dict[int, Ticket] = {}
         self._by_client: dict[tuple[int, int], int] = {}
+        self._followers: dict[int, dict[int, Ticket]] = {}
         self._next_perm_id = FIRST_PERM_ID
 
     def next_perm_id(self) -> int:
@@ -29,6 +30,8 @@ class Book:
         self.tickets[ticket.perm_id] = ticket
         self._active[ticket.perm_id] = ticket
         self._next_perm_id = max(self._next_perm_id, ticket.perm_id + 1)
+        if ticket.parent_perm_id and (ticket.order.get("hedgeType") or not ticket.order_id):
+            self._followers.setdefault(ticket.parent_perm_id, {})[ticket.perm_id] = ticket
         if ticket.order_id:
             self._by_client[ticket.client_id, ticket.order_id] = ticket.perm_id
             self.use_order_id(ticket.client_id, ticket.order_id)
@@ -60,6 +63,7 @@ class Book:
         """Take out a ticket that was never transmitted; its order id stays used."""
         del self.tickets[ticket.perm_id]
         self._active.pop(ticket.perm_id, None)
+        self._followers.get(ticket.parent_perm_id, {}).pop(ticket.perm_id, None)
         self.forget(ticket.client_id, ticket.order_id)
 
     def family(self, ticket: Ticket) -> Iterator[Ticket]:
@@ -68,6 +72,10 @@ class Book:
         for other in self.tickets.values():
             if root in {other.perm_id, other.parent_perm_id}:
                 yield other
+
+    def followers(self, ticket: Ticket) -> list[Ticket]:
+        """Orders whose quantity comes from the fills of another: its hedges and its profit orders."""
+        return list(self._followers.get(ticket.perm_id, {}).values())
 
     def group(self, ticket: Ticket) -> list[Ticket]:
         """Other active tickets of the same one-cancels-all group."""

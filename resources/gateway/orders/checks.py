@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from resources.gateway.account.allocation import problem
+from resources.gateway.account.allocation import Group, group_name, problem
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.orders.scaling import NOT_SIMULATED, is_scaled
-from resources.gateway.orders.translate import TIMES_IN_FORCE, TYPES
+from resources.gateway.orders.scaling import is_scaled, misfit
+from resources.gateway.orders.translate import (
+    HEDGE_TYPES,
+    HEDGES,
+    TIMES_IN_FORCE,
+    TYPES,
+    hedge_parameter,
+    is_hedge,
+    neutral_type,
+)
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.times import TimeSpellingError, read_time
 
@@ -50,10 +59,10 @@ def check_tick(values: Values, instrument: Instrument) -> Refusal | None:
     return None
 
 
-def check_account(values: Values, names: Sequence[str]) -> Refusal | None:
+def check_account(values: Values, names: Sequence[str], groups: Mapping[str, Group]) -> Refusal | None:
     """Refusal of an order for no account of the login, or for none at all where there are several."""
-    if values.get("faGroup"):
-        text = problem(values, names)
+    if group_name(values):
+        text = problem(values, names, groups)
         return Refusal(321, f"Error validating request.-'bH' : cause - {text}") if text else None
     if values.get("account") in names or (not values.get("account") and len(names) == 1):
         return None
@@ -74,6 +83,8 @@ def _side(values: Values, _: Instrument) -> Refusal | None:
 
 def _quantity(values: Values, instrument: Instrument) -> Refusal | None:
     quantity = values.get("totalQuantity")
+    if is_hedge(values):
+        return None
     if quantity == 0 or quantity is None:
         return Refusal(434, "The order size cannot be zero.")
     if not 0 < quantity < 1e12:
@@ -93,6 +104,8 @@ def _type(values: Values, _: Instrument) -> Refusal | None:
 
 def _prices(values: Values, _: Instrument) -> Refusal | None:
     kind = values["orderType"]
+    if is_hedge(values):
+        return None
     if kind in {"LMT", "LOC", "LIT", "STP LMT"} and values.get("lmtPrice") is None:
         return Refusal(321, f"Error validating request.-'bH' : cause - {kind} order needs a limit price.")
     if kind in {"STP", "STP LMT", "STP PRT", "MIT", "LIT"} and not values.get("auxPrice"):
@@ -161,30 +174,63 @@ _ADJUSTED = {
 
 
 def _scale(values: Values, _: Instrument) -> Refusal | None:
-    if not is_scaled(values):
+    text = misfit(values) if is_scaled(values) else ""
+    return Refusal(321, f"Error validating request.-'bH' : cause - {text}") if text else None
+
+
+def _hedge(values: Values, _: Instrument) -> Refusal | None:
+    kind = values.get("hedgeType")
+    if not kind:
         return None
-    left_out = [name for name in NOT_SIMULATED if values.get(name)]
-    if left_out:
-        text = f"The simulated gateway does not simulate {', '.join(left_out)}."
-    elif values["orderType"] != "LMT" or values.get("parentId"):
-        text = "A scale order is a LMT order without a parent."
-    elif not (values.get("scaleInitLevelSize") or 0) > 0:
-        text = "A scale order needs the size of its first level."
+    if kind not in HEDGES:
+        text = f"Invalid hedge type '{kind}'; there are {', '.join(sorted(HEDGES))}."
+    elif not values.get("parentId"):
+        text = "A hedging order needs a parent."
+    elif is_scaled(values) or values.get("algoStrategy") in {"Twap", "Vwap"}:
+        text = "A hedging order can have neither levels nor a schedule."
+    elif kind == "F" and values.get("totalQuantity"):
+        text = "FX Hedge orders can only have a quantity of 0."
+    elif not _parameter_fits(values):
+        text = f"Invalid hedge parameter '{values.get('hedgeParam') or ''}' of a hedge of type {kind}."
+    elif values.get("orderType") not in HEDGE_TYPES:
+        return Refusal(387, f"Unsupported order type for a hedging order: {values.get('orderType')}.")
     else:
         return None
     return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
 
 
-def _hedge(values: Values, _: Instrument) -> Refusal | None:
-    if values.get("hedgeType"):
-        text = f"The simulated gateway does not simulate hedging orders (type {values['hedgeType']})."
-        return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
-    return None
+def _delta_neutral(values: Values, instrument: Instrument) -> Refusal | None:
+    kind = neutral_type(values)
+    if not kind:
+        return None
+    if kind not in HEDGE_TYPES:
+        return Refusal(387, f"Unsupported order type for a hedging order: {kind}.")
+    if instrument.sec_type != "OPT" or not instrument.under_con_id:
+        text = "A delta neutral order trades an option with a known underlying."
+    elif values.get("deltaNeutralConId") not in {None, 0, instrument.under_con_id}:
+        text = "A delta neutral order is hedged with the underlying of its option."
+    else:
+        return None
+    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+
+
+def _parameter_fits(values: Values) -> bool:
+    """Whether the ratio of a pair is above 0, and the beta of a beta hedge, where it is named, not 0."""
+    if values["hedgeType"] not in {"B", "P"}:
+        return True
+    if values["hedgeType"] == "B" and not values.get("hedgeParam"):
+        return True
+    try:
+        number = hedge_parameter(values)
+    except ValueError:
+        return False
+    return math.isfinite(number) and (number > 0.0 if values["hedgeType"] == "P" else number != 0.0)
 
 
 _CHECKS: tuple[Callable[[Values, Instrument], Refusal | None], ...] = (
     _side,
     _hedge,
+    _delta_neutral,
     _quantity,
     _type,
     _prices,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from resources.gateway.orders.ticket import Ticket
+from resources.gateway.orders.translate import may_rest
 from trading.book import CostsConfig
 from trading.matching import Costs, OrderEvent, costs_of
 from trading.matching.session import MarketSession
@@ -82,13 +83,13 @@ class SessionWork:
     def cancel(self, tickets: Iterable[Ticket], reason: str) -> None:
         """Cancel tickets, and the children that wait for them."""
         for ticket in tickets:
-            if ticket.work.quantity > 0.0:
+            if ticket.work.quantity > 0.0 or may_rest(ticket.order):
                 self._day.finish(ticket.work, "CANCELLED", reason)
 
     def expire(self, tickets: Iterable[Ticket], reason: str) -> None:
         """End tickets whose time is over."""
         for ticket in tickets:
-            if ticket.work.quantity > 0.0:
+            if ticket.work.quantity > 0.0 or may_rest(ticket.order):
                 self._day.finish(ticket.work, "EXPIRED", reason)
 
     def results(self) -> tuple[list[Execution], list[OrderEvent]]:

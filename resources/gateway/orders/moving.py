@@ -11,6 +11,7 @@ from resources.gateway.market.clock import SimulatedClock
 from resources.gateway.market.prices import Hours
 from resources.gateway.orders.matching import SessionWork, release
 from resources.gateway.orders.placing import cancel_groups, finish_at_once, meet_market
+from resources.gateway.orders.scaling import reprice
 from resources.gateway.orders.ticket import Ticket
 from resources.gateway.orders.waiting import adjust, due, to_be_cancelled, trail, wake
 from resources.gateway.wire.times import read_time
@@ -27,6 +28,7 @@ def quote(broker: Broker, symbol: str, price: float, size: float = float("inf"))
     traded = 0.0 if size == float("inf") else size
     broker.quotes.trade(symbol, price, traded, broker.clock.now())
     woken = _wake_all(broker, None)
+    broker.follow(reprice(broker))
     concerned = _concerned(broker, symbol)
     for name in concerned:
         instrument = broker.instruments.by_symbol(name)
@@ -48,10 +50,11 @@ def pass_time(broker: Broker, to: datetime, session_hours: Hours | None = None) 
 def check_time(broker: Broker, hours: Hours | None = None) -> None:
     """Look at every order that the time concerns."""
     now = broker.clock.now()
+    broker.turn_day()
     late = [t for t in broker.book.active() if _good_till_passed(t, now)]
     if late:
         broker.work(lambda session: session.expire(late, "good till date passed"))
-    woken = _wake_all(broker, None)
+    woken = _wake_all(broker, None) + reprice(broker)
     meet_market(broker, woken)
     broker.follow(woken)
     if hours is not None and broker.settings.market == "continuous":
@@ -78,6 +81,7 @@ def stretch(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours
             broker.quotes.open(symbol, bar, hours.opens_at)
     active = broker.book.active()
     before = [ticket for ticket in active if ticket.born_by(hours.opens_at)]
+    broker.follow(reprice(broker))
     for ticket in before:
         if ticket.symbol in bars:
             trail(ticket, bars[ticket.symbol].open)
@@ -97,6 +101,7 @@ def stretch(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours
     for ticket in before:
         if not (ticket.done or ticket.waits) and ticket.symbol in bars and ticket.work.live:
             _close_of(broker, ticket, bars[ticket.symbol])
+    broker.meet_hedges()
     meet_market(broker, [t for t in active if t not in before and t.born_by(hours.closes_at)])
     finish_at_once(broker, before)
     broker.follow(active)
@@ -139,6 +144,7 @@ def replay(broker: Broker, session: date, bars: Mapping[str, Bar], hours: Hours)
     _move_clock(broker, hours.opens_at)
     for symbol, bar in bars.items():
         broker.quotes.open(symbol, bar, hours.opens_at)
+    broker.follow(reprice(broker))
     for ticket in broker.book.active():
         if ticket.symbol in bars:
             trail(ticket, bars[ticket.symbol].open)
@@ -160,6 +166,7 @@ def replay_close(broker: Broker, session: date, bars: Mapping[str, Bar], hours: 
     day = SessionWork(broker.costs, active, session)
     day.close(_with_combinations(broker, bars).get)
     broker.settle(day, active, {"close": hours.closes_at})
+    broker.meet_hedges()
 
 
 def _finish(
@@ -172,6 +179,7 @@ def _finish(
     for ticket in active:
         if not ticket.done and ticket.symbol in bars and ticket.work.live:
             _close_of(broker, ticket, bars[ticket.symbol])
+    broker.meet_hedges()
     day.end(bars.get)
     broker.settle(day, active, {"close": hours.closes_at})
     cancel_groups(broker, active)
@@ -334,6 +342,7 @@ def _move_clock(broker: Broker, to: datetime) -> None:
     if isinstance(broker.clock, SimulatedClock) and to > broker.clock.now():
         broker.clock.advance(to)
         broker.note("clock", {"now": to.isoformat()})
+    broker.turn_day()
 
 
 def _good_till_passed(ticket: Ticket, now: datetime) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from resources.gateway.account.margins import check_margin, what_if
+from resources.gateway.account.allocation import SIZING, group_name, method_of
+from resources.gateway.account.margins import allocate, check_margin, what_if
 from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.broker import Broker
 from resources.gateway.events import error
 from resources.gateway.instruments.database import Instrument
+from resources.gateway.orders import hedging
 from resources.gateway.orders.checks import (
     MAX_ORDER_ID,
     NO_DEFINITION,
@@ -15,9 +17,9 @@ from resources.gateway.orders.checks import (
     check_account,
     check_order,
 )
-from resources.gateway.orders.scaling import begin
+from resources.gateway.orders.scaling import begin, offer_position
 from resources.gateway.orders.ticket import Ticket, open_order
-from resources.gateway.orders.translate import apply_terms, market_order
+from resources.gateway.orders.translate import apply_terms, is_hedge, market_order
 from resources.gateway.orders.waiting import adjust, first_waits, trail, wake
 from resources.gateway.wire.layout.contracts import FIELDS
 from resources.gateway.wire.layout.fields import Values
@@ -50,6 +52,8 @@ def place(broker: Broker, client_id: int, values: Values) -> Ticket | None:
 
 def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
     """Change a working order; what may not change is refused."""
+    if _sizes_itself(broker, ticket.order):
+        values = {**values, "totalQuantity": ticket.total}
     refusal = _refuse_change(broker, ticket, values)
     if refusal is not None:
         broker.refuse(ticket.client_id, ticket.order_id, refusal)
@@ -61,13 +65,17 @@ def change(broker: Broker, ticket: Ticket, values: Values) -> Ticket | None:
     anchor = work.anchor if same_trail else None
     apply_terms(work, ticket.order)
     work.anchor = anchor
-    rest = max(float(values["totalQuantity"]) - work.filled, 0.0)
-    held = min(work.held, rest) if work.live and ticket.parent_perm_id else 0.0
-    work.quantity, work.held, work.original = rest - held, held, float(values["totalQuantity"])
+    if is_hedge(ticket.order):
+        hedging.change(broker, ticket, values)
+    else:
+        rest = max(float(values["totalQuantity"]) - work.filled, 0.0)
+        held = min(work.held, rest) if work.live and ticket.parent_perm_id else 0.0
+        work.quantity, work.held, work.original = rest - held, held, float(values["totalQuantity"])
     ticket.waits = [] if not was_waiting else ["transmit"]
     ticket.waits += first_waits(broker, ticket)
-    begin(ticket)
+    begin(ticket, broker.settings.seed)
     _transmit(broker, ticket, values, changed=True)
+    offer_position(broker, ticket)
     return ticket
 
 
@@ -148,11 +156,16 @@ def _place_new(broker: Broker, client_id: int, order_id: int, values: Values) ->
     if instrument is None:
         broker.refuse(client_id, order_id, NO_DEFINITION)
         return None
+    if is_hedge(values):
+        values = {**values, "totalQuantity": values.get("totalQuantity") or 0.0}
+    refusal = _refuse_id(broker, client_id, order_id) or check_account(values, broker.names, broker.groups)
+    if refusal is None and group_name(values):
+        values = allocate(broker, instrument, values)
+        refusal = _refuse_allocation(values)
     refusal = (
-        _refuse_id(broker, client_id, order_id)
-        or check_account(values, broker.names)
+        refusal
         or check_order(values, instrument, broker.clock.now())
-        or _refuse_parent(broker, client_id, values)
+        or _refuse_parent(broker, client_id, values, instrument)
         or check_margin(broker, instrument, values)
     )
     if refusal is not None:
@@ -162,7 +175,12 @@ def _place_new(broker: Broker, client_id: int, order_id: int, values: Values) ->
         broker.emit("openOrder", what_if(broker, instrument, client_id, values), client_id)
         return None
     ticket = make_ticket(broker, client_id, order_id, values, instrument)
+    hedging.hedge_volatility(broker, ticket)
     _transmit(broker, ticket, values, changed=False)
+    offer_position(broker, ticket)
+    parent = broker.book.tickets.get(ticket.parent_perm_id)
+    if parent is not None and parent.done:
+        broker.end_followers(parent)
     return ticket
 
 
@@ -180,7 +198,7 @@ def make_ticket(
     if values.get("exchange"):
         contract["exchange"] = values["exchange"]
     order = {"account": ACCOUNT, **_terms(values)}
-    if not order.get("faGroup"):
+    if not group_name(order):
         order["account"] = order["account"] or ACCOUNT
     order["tif"] = order.get("tif") or "DAY"
     for name in ("comboLegs", "deltaNeutral"):
@@ -191,8 +209,11 @@ def make_ticket(
     )
     _join_family(broker, ticket, values)
     ticket.waits = first_waits(broker, ticket)
-    begin(ticket)
+    begin(ticket, broker.settings.seed)
     broker.book.put(ticket)
+    parent = broker.book.tickets.get(ticket.parent_perm_id)
+    if is_hedge(order) and parent is not None and parent.filled:
+        hedging.grow(broker, parent, parent.filled, parent.average)
     return ticket
 
 
@@ -215,12 +236,15 @@ def _join_family(broker: Broker, ticket: Ticket, values: Values) -> None:
         if parent is not None:
             ticket.parent_perm_id = parent.perm_id
             work.parent_ref = str(parent.perm_id)
-            work.live = parent.status == "Filled"
-            _join_late(work, parent)
+            if is_hedge(ticket.order):
+                hedging.begin(ticket)
+            else:
+                work.live = parent.status == "Filled"
+                _join_late(work, parent)
     group = values.get("ocaGroup")
     if group:
         work.oca_group = f"{ticket.client_id}:{group}"
-    elif ticket.parent_perm_id:
+    elif ticket.parent_perm_id and not is_hedge(ticket.order):
         work.oca_group = f"bracket:{ticket.parent_perm_id}"
 
 
@@ -242,7 +266,7 @@ def _transmit(broker: Broker, ticket: Ticket, values: Values, *, changed: bool) 
     else:
         family = list(broker.book.family(ticket))
         fresh = [other for other in family if "transmit" in other.waits and other is not ticket]
-        fresh.append(ticket)
+        fresh = sorted([*fresh, ticket], key=lambda other: other.perm_id)
         for other in fresh:
             other.waits = [wait for wait in other.waits if wait != "transmit"]
     for other in fresh:
@@ -267,14 +291,27 @@ def _refuse_id(broker: Broker, client_id: int, order_id: int) -> Refusal | None:
     return None
 
 
-def _refuse_parent(broker: Broker, client_id: int, values: Values) -> Refusal | None:
+def _sizes_itself(broker: Broker, order: Values) -> bool:
+    """Whether the quantity of an order comes from how it is allocated."""
+    group = broker.groups.get(group_name(order))
+    return group is not None and method_of(order, group) in SIZING
+
+
+def _refuse_allocation(values: Values) -> Refusal | None:
+    if values["allocation"]:
+        return None
+    text = f"Nothing to trade for any account of group {group_name(values)!r}."
+    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+
+
+def _refuse_parent(broker: Broker, client_id: int, values: Values, instrument: Instrument) -> Refusal | None:
     parent_id = values.get("parentId")
     if not parent_id:
         return None
     parent = broker.book.find(client_id, parent_id)
     if parent is None or (parent.done and parent.status != "Filled"):
         return Refusal(135, f"Can't find order with id ={parent_id}")
-    return None
+    return hedging.check_hedge(broker, parent, values, instrument) if is_hedge(values) else None
 
 
 def _refuse_change(broker: Broker, ticket: Ticket, values: Values) -> Refusal | None:
@@ -285,16 +322,21 @@ def _refuse_change(broker: Broker, ticket: Ticket, values: Values) -> Refusal | 
     instrument = resolve(broker, values)
     same = instrument is not None and instrument.symbol == ticket.symbol
     other = values.get("account") not in {"", None, ticket.account}
-    if not same or other or values.get("action") != ticket.order["action"]:
+    other = other or group_name(values) != group_name(ticket.order)
+    kind = (values.get("hedgeType") or "", ticket.order.get("hedgeType") or "")
+    if not same or other or kind[0] != kind[1] or values.get("action") != ticket.order["action"]:
         return Refusal(105, "Order being modified does not match original order")
     assert instrument is not None  # noqa: S101 - for the type checker
-    refusal = check_account(values, broker.names) or check_order(values, instrument, broker.clock.now())
-    if refusal is not None:
+    refusal = check_account(values, broker.names, broker.groups) or check_order(
+        values, instrument, broker.clock.now()
+    )
+    if refusal is not None or is_hedge(values):
         return refusal
     rest = float(values["totalQuantity"]) - ticket.filled
     if rest <= 0.0:
         return Refusal(104, "Cannot modify a filled order.")
-    return check_margin(broker, instrument, {**values, "totalQuantity": rest})
+    asked = {**values, "totalQuantity": rest, "allocation": ticket.order.get("allocation")}
+    return check_margin(broker, instrument, asked)
 
 
 __all__ = [

@@ -11,6 +11,8 @@ from resources.gateway.account.positions import ACCOUNT
 from resources.gateway.wire.layout.fields import Values
 from trading.orders import Order
 
+HAND = -1
+"""Client id of orders that were entered by hand."""
 DONE = frozenset({"Filled", "Cancelled", "ApiCancelled", "Inactive"})
 
 
@@ -33,7 +35,10 @@ class Ticket:
     best : float, optional
         Best price that a trailing order of a fixed amount has seen.
     scheduled : float
-        Share of an algorithm's quantity that its schedule has let go.
+        What has been let go: of an algorithm's quantity by its schedule; the component that a scale order
+        has come to, the first one being 1; units that a hedge was asked for, not rounded.
+    level_size, price_steps : float, int
+        Units that the present component of a scale order began with, and how often its price has moved.
     told : float
         Quantity filled as the client was last told.
     purged : bool
@@ -58,6 +63,8 @@ class Ticket:
     best: float | None = None
     scheduled: float = 0.0
     told: float = 0.0
+    level_size: float = 0.0
+    price_steps: int = 0
     purged: bool = False
 
     @property
@@ -117,6 +124,9 @@ def working_terms(ticket: Ticket) -> tuple[object, ...]:
     """What moves without any message to the client: a restart must find it as it was."""
     work = ticket.work
     return (
+        work.quantity,
+        work.held,
+        work.live,
         work.order_type,
         work.stop_price,
         work.limit_price,
@@ -124,6 +134,7 @@ def working_terms(ticket: Ticket) -> tuple[object, ...]:
         work.triggered,
         ticket.best,
         ticket.scheduled,
+        ticket.price_steps,
         *ticket.waits,
     )
 

@@ -60,6 +60,10 @@ PEGGED = frozenset(
 """Order types that follow the market without taking from it: they trade at the market, within their cap."""
 
 TYPES = frozenset(_PLAIN) | PEGGED | {"TRAIL"}
+HEDGES = frozenset("DBFP")
+"""Kinds of hedging orders: delta, beta, currency (FX), pair."""
+HEDGE_TYPES = frozenset({"MKT", "LMT", "REL"})
+"""Order types that a hedge may have."""
 _ANY_PRICE = 1e15
 
 
@@ -99,6 +103,33 @@ def apply_terms(work: Order, values: Values) -> None:
         work.limit_price = values.get("lmtPrice") or (_ANY_PRICE if work.side == "BUY" else 0.0)
     if kind in {"TRAIL", "TRAIL LIMIT"}:
         _apply_trail(work, values, kind)
+
+
+def is_hedge(order: Values) -> bool:
+    """Whether an order hedges its parent, so that its quantity comes from what that fills."""
+    return bool(order.get("hedgeType"))
+
+
+def neutral_type(order: Values) -> str:
+    """Type of the delta hedge that a volatility order asks for; empty: of none."""
+    kind = str(order.get("deltaNeutralOrderType") or "")
+    return kind if order.get("orderType") == "VOL" and kind.upper() != "NONE" else ""
+
+
+def may_rest(order: Values) -> bool:
+    """Whether an order may have nothing to trade for a while: a hedge, a scale order that is restored."""
+    return is_hedge(order) or bool(order.get("scaleAutoReset"))
+
+
+def hedge_parameter(order: Values) -> float:
+    """Ratio of a pair or beta of a beta hedge, ``1.5`` or ``ratio=1.5``.
+
+    Raises
+    ------
+    ValueError
+        When it is no number.
+    """
+    return float(str(order.get("hedgeParam") or "").rpartition("=")[2])
 
 
 def good_till(values: Values) -> date | None:

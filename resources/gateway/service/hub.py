@@ -12,8 +12,9 @@ from resources.gateway.broker import Broker
 from resources.gateway.events import Event
 from resources.gateway.instruments.blackscholes import chain_terms
 from resources.gateway.instruments.database import Instrument
+from resources.gateway.market.beta import beta
 from resources.gateway.market.prices import Tape
-from resources.gateway.orders.ticket import open_order, order_status
+from resources.gateway.orders.ticket import HAND, open_order, order_status
 from resources.gateway.service.faults import Faults
 from resources.gateway.service.naming import Naming
 from resources.gateway.service.session import Session
@@ -63,6 +64,7 @@ class Hub:
         self.followed: object = None
         self._marked: dict[str, int] = {}
         self.swallowed: list[tuple[int, str, Values]] = []
+        broker.beta = lambda one, market: beta(tape, one, market, broker.clock.now())
         if settings.market == "sessions":
             broker.regular_hours = self._within_session
 
@@ -188,7 +190,7 @@ class Hub:
     def bind_manual_orders(self, session: Session, *, negative: bool = False) -> None:
         """Give orders entered by hand an id of client 0."""
         book = self.broker.book
-        for ticket in [entry for entry in book.active() if entry.order_id == 0]:
+        for ticket in [entry for entry in book.active() if entry.client_id == HAND and not entry.order_id]:
             if negative:
                 number = min((entry.order_id for entry in book.tickets.values()), default=0) - 1
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 EXCHANGE_ZONE = "US/Eastern"
@@ -46,12 +46,20 @@ def read_time(text: str, now: datetime) -> datetime:
     raise TimeSpellingError(f"{text!r} is no time such as 20240131 15:59:00 US/Eastern")
 
 
-def spell_time(time: datetime, style: str = "zone") -> str:
+def spell_time(moment: datetime, style: str = "zone") -> str:
     """Time of an execution in one of the spellings that live gateways use: zone, utc or bare."""
     if style == "utc":
-        return f"{time.astimezone(UTC):%Y%m%d-%H:%M:%S}"
-    local = time.astimezone(ZoneInfo(EXCHANGE_ZONE))
+        return f"{moment.astimezone(UTC):%Y%m%d-%H:%M:%S}"
+    local = moment.astimezone(ZoneInfo(EXCHANGE_ZONE))
     return f"{local:%Y%m%d  %H:%M:%S}" if style == "bare" else f"{local:%Y%m%d %H:%M:%S} {EXCHANGE_ZONE}"
+
+
+def day_around(now: datetime) -> tuple[datetime, datetime]:
+    """Midnights of the gateway's zone before and after a time, in UTC; a time at midnight begins its day."""
+    zone = ZoneInfo(EXCHANGE_ZONE)
+    today = now.astimezone(zone).date()
+    first, last = (datetime.combine(day, time(), zone) for day in (today, today + timedelta(days=1)))
+    return first.astimezone(UTC), last.astimezone(UTC)
 
 
 def _split_zone(text: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resources.gateway.service.handlers import (
     accounts,
+    advisor,
     history,
     market_data,
     news,
@@ -13,4 +14,14 @@ from resources.gateway.service.handlers import (
 )
 from resources.gateway.service.handlers.registry import HANDLERS
 
-__all__ = ["HANDLERS", "accounts", "history", "market_data", "news", "options", "orders", "reference"]
+__all__ = [
+    "HANDLERS",
+    "accounts",
+    "advisor",
+    "history",
+    "market_data",
+    "news",
+    "options",
+    "orders",
+    "reference",
+]

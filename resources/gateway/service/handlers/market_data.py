@@ -11,14 +11,14 @@ from resources.gateway.instruments.blackscholes import (
     years_to,
 )
 from resources.gateway.instruments.database import Instrument
-from resources.gateway.instruments.occ import option_terms
-from resources.gateway.market.generic_ticks import LEGAL, MOVING, generic_ticks
+from resources.gateway.market.generic_ticks import LEGAL, MOVING, OF_OPTIONS, generic_ticks
 from resources.gateway.orders.placing import resolve
 from resources.gateway.service.handlers.registry import handles
 from resources.gateway.service.hub import Hub
 from resources.gateway.service.session import Session
 from resources.gateway.wire.layout.fields import Values
 from resources.gateway.wire.layout.replies import TICK_BY_TICK
+from trading.option_symbols import option_terms
 
 MAX_LINES = 100
 MAX_ROWS = 20
@@ -190,8 +190,11 @@ def _send_generic(
 ) -> None:
     if not generic:
         return
-    quote, now = hub.broker.quotes.get(instrument.symbol), hub.broker.clock.now()
-    for tick in generic_ticks(hub.tape, instrument, quote, now, generic):
+    quotes, now = hub.broker.quotes, hub.broker.clock.now()
+    options = hub.broker.instruments.options(instrument.con_id) if OF_OPTIONS & set(generic) else []
+    of_options = [(option, quotes.get(option.symbol)) for option in options]
+    quote = quotes.get(instrument.symbol)
+    for tick in generic_ticks(hub.tape, instrument, quote, now, generic, of_options):
         name = {"tickPrice": "price", "tickSize": "size"}.get(tick.message, "value")
         further = {"size": 0, "mask": 0} if tick.message == "tickPrice" else {}
         session.send(tick.message, {**further, name: tick.value}, reqId=number, tickType=tick.kind)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from resources.gateway.account.happenings import exercise
 from resources.gateway.instruments.blackscholes import implied_volatility, option_greeks, years_to
-from resources.gateway.instruments.occ import OptionTerms, option_terms
 from resources.gateway.orders.checks import READ_ONLY
 from resources.gateway.orders.placing import resolve
 from resources.gateway.service.handlers.registry import handles
 from resources.gateway.service.hub import Hub
 from resources.gateway.service.session import Session
 from resources.gateway.wire.layout.fields import Values
+from trading.option_symbols import OptionTerms, option_terms
 
 _IMPLIED = 13
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from resources.gateway.account.allocation import groups
 from resources.gateway.instruments.blackscholes import chain_terms
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.instruments.hours import TradingHours, trading_hours
@@ -69,7 +68,7 @@ def option_parameters(hub: Hub, session: Session, values: Values) -> None:
     strikes = sorted({entry.strike for entry in known})
     if not known:
         terms = chain_terms(
-            underlying.symbol, hub.broker.quotes.price(underlying), hub.broker.clock.now().date()
+            underlying.ticker, hub.broker.quotes.price(underlying), hub.broker.clock.now().date()
         )
         expiries = sorted({f"{entry.expiry:%Y%m%d}" for entry in terms})
         strikes = sorted({entry.strike for entry in terms})
@@ -165,18 +164,6 @@ def display_groups(hub: Hub, session: Session, values: Values) -> None:
 def nothing_to_do(hub: Hub, session: Session, values: Values) -> None:
     """Take a request that needs no answer."""
     del hub, session, values
-
-
-@handles("requestFA", "replaceFA")
-def advisor(hub: Hub, session: Session, values: Values) -> None:
-    """Tell an advisor's groups; of a login with one account all is refused, and changes always."""
-    accounts = hub.naming.accounts
-    if len(accounts) > 1 and values["kind"] == 1 and "xml" not in values:
-        session.send("receiveFA", kind=1, xml=groups(accounts))
-        return
-    session.error(
-        -1, 321, "Error validating request.-'bE' : cause - FA data operations ignored for non FA customers."
-    )
 
 
 @handles("reqFundamentalData", "reqWshMetaData", "reqWshEventData")

@@ -541,9 +541,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ProcessPoolExecutor(chosen.processes) as pool:
         for part in pool.map(_part, parts):
             results += part
+            print(f"\r{len(results)} of {chosen.trials} trials", end="", file=sys.stderr, flush=True)
             for result in part:
                 if result.violations:
                     print(result.seed, result.faults, result.deaths, result.violations, flush=True)
+    print(file=sys.stderr)
     for name, value in summary(results).items():
         print(f"{name}: {value}")
     return int(any(result.violations for result in results))

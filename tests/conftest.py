@@ -16,16 +16,19 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST = (
     "faults/test_placing_campaign.py",
     "assets/test_backfill_equals_schedule.py",
-    "integration/test_documents.py",
     "faults/test_interrupted_backtest.py",
+    "faults/test_placing_kills.py",
     "integration/test_page_backfill.py",
-    "validation/test_whole_machinery.py",
+    "integration/test_documents.py",
     "validation/test_gateway_equals_backfill.py",
-    "faults/test_placing_bytes.py",
     "cli/test_cli_bad_input.py",
-    "validation/test_paper_book.py",
+    "validation/test_whole_machinery.py",
+    "faults/test_placing_bytes.py",
     "faults/test_placing_ticks.py",
-    "assets/test_books_kept_by_another_hand.py",
+    "gateway/test_gateway_process.py",
+    "trading/strategies/test_truncation.py",
+    "validation/test_paper_book.py",
+    "assets/test_books_with_little.py",
 )
 """Files that keep a worker busy for longest: they begin first, so that none is left alone in the end."""
 

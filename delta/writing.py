@@ -294,8 +294,8 @@ def writer_properties(table: type[Table]) -> WriterProperties:
     """How the files of a table are encoded."""
     numbers = [name for name, column in table.columns().items() if column.dtype == pl.Float64]
     return WriterProperties(
-        compression="ZSTD",
-        compression_level=1,
+        compression=table.compression,
+        compression_level=1 if table.compression == "ZSTD" else None,
         max_row_group_size=table.group_rows,
         # A dictionary of prices is larger than the prices.
         column_properties={name: ColumnProperties(dictionary_enabled=False) for name in numbers},

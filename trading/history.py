@@ -6,6 +6,7 @@ never poisons an indicator.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
@@ -82,7 +83,7 @@ class History:
 
     def rows(self, symbol: str) -> slice:
         """Rows of one symbol; empty where it has no bars."""
-        at = int(np.searchsorted(self.symbols, symbol)) if self.symbols else 0
+        at = bisect_left(self.symbols, symbol)
         if at == len(self.symbols) or self.symbols[at] != symbol:
             return slice(0, 0)
         return slice(int(self.offsets[at]), int(self.offsets[at + 1]))
@@ -161,8 +162,8 @@ def history_from_frames(
     days = np.unique(sessions["session"].to_physical().to_numpy())
     if not len(days):
         raise HistoryError("history: the calendar has no session in the range; choose a longer range")
-    symbols = tuple(bars["symbol"].unique().sort())
-    order, position = _order(bars, symbols, days)
+    symbols, code = _codes(bars["symbol"])
+    order, position = _order(bars, code, len(symbols), days)
     code, session_index = np.divmod(position, len(days))
     offsets = np.searchsorted(code, np.arange(len(symbols) + 1)).astype(np.int64)
     keep = np.flatnonzero(np.diff(offsets))
@@ -207,17 +208,28 @@ def dense(history: History, values: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
+def _codes(column: pl.Series) -> tuple[tuple[str, ...], Slots]:
+    """Distinct symbols, sorted, and the place of each row's symbol among them.
+
+    Bars of a symbol mostly lie together: texts are compared once a run of rows.
+    """
+    runs = column.rle().struct.unnest()
+    symbols = runs["value"].unique().sort()
+    code = runs["value"].cast(pl.Enum(symbols)).to_physical().to_numpy().astype(np.int32)
+    return tuple(symbols), np.repeat(code, runs["len"].to_numpy())
+
+
 def _order(
-    bars: pl.DataFrame, symbols: tuple[str, ...], days: NDArray[np.int32]
-) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    bars: pl.DataFrame, code: Slots, symbols: int, days: NDArray[np.int32]
+) -> tuple[NDArray[np.int64] | None, Slots]:
     """Rows of ``bars`` by symbol and session (None: as they stand), and ``symbol x T + session`` of each.
 
     A scatter over the symbol-session plane replaces the sort, so the cost is linear.
     """
-    cell = _cells(bars, symbols, days)
+    cell = _cells(bars["session"], code, symbols, days)
     if len(cell) and cell[0] >= 0 and bool(np.all(cell[1:] > cell[:-1])):
         return None, cell
-    plane: Slots = np.full(len(symbols) * len(days), -1, dtype=np.int32 if len(cell) < 2**31 else np.int64)
+    plane: Slots = np.full(symbols * len(days), -1, dtype=_integers(len(cell)))
     inside = np.flatnonzero(cell >= 0)
     plane[cell[inside]] = inside
     position = np.flatnonzero(plane >= 0)
@@ -226,20 +238,26 @@ def _order(
     return plane[position].astype(np.int64), position
 
 
-def _cells(bars: pl.DataFrame, symbols: tuple[str, ...], days: NDArray[np.int32]) -> NDArray[np.int64]:
+def _cells(session: pl.Series, code: Slots, symbols: int, days: NDArray[np.int32]) -> Slots:
     """Cell ``symbol x T + session`` of every bar, -1 on days that are no session."""
-    code = bars["symbol"].cast(pl.Enum(list(symbols))).to_physical().to_numpy()
-    day = bars["session"].to_physical().to_numpy()
-    lookup = np.full(int(days[-1] - days[0]) + 1, -1, dtype=np.int32)
+    # The last place of the lookup stands for every day outside of the range.
+    lookup = np.full(int(days[-1] - days[0]) + 2, -1, dtype=np.int32)
     lookup[days - days[0]] = np.arange(len(days), dtype=np.int32)
-    within = (day >= days[0]) & (day <= days[-1])
-    index = np.where(within, lookup[np.where(within, day - days[0], 0)], -1)
-    return np.where(index >= 0, code.astype(np.int64) * len(days) + index, -1)
+    after = session.to_physical().to_numpy() - days[0]
+    index = lookup[np.where((after >= 0) & (after < len(lookup)), after, -1)]
+    cell: Slots = code.astype(_integers(symbols * len(days))) * len(days) + index
+    cell[index < 0] = -1
+    return cell
+
+
+def _integers(largest: int) -> type[np.signedinteger[Any]]:
+    """Narrower type of integers that holds a number: half the memory, and faster."""
+    return np.int32 if largest < 2**31 else np.int64
 
 
 def _settle(
     bars: pl.DataFrame,
-    cell: NDArray[np.int64],
+    cell: Slots,
     inside: NDArray[np.int64],
     plane: Slots,
 ) -> None:

@@ -111,22 +111,18 @@ class _Work:
         history, start = self.history, int(self.history.offsets[a])
         columns = features(history, self.parameters.indicators, a, b)
         session = history.session_index[start : int(history.offsets[b])]
-        crypto = np.repeat(self.crypto[a:b], np.diff(history.offsets[a : b + 1]))
-        inside = session < self.end
-        passing = np.flatnonzero(
-            self._open(columns, crypto, start) & inside & (session >= min(self.since, self.first))
-        )
-        found, entries = self._entries(columns.take(passing), passing + start, crypto[passing])
-        failing = np.flatnonzero(
-            breaks_down(columns, self.parameters.exit) & inside & (session >= self.first)
-        )
-        return found, entries, self._exits(columns.take(failing), failing + start)
+        asked = np.flatnonzero((session >= min(self.since, self.first)) & (session < self.end))
+        columns, session, rows = columns.take(asked), session[asked], asked + start
+        crypto = self.crypto[signal.symbol_of(history, rows)]
+        passing = np.flatnonzero(self._open(columns, crypto, rows))
+        found, entries = self._entries(columns.take(passing), rows[passing], crypto[passing])
+        failing = np.flatnonzero(breaks_down(columns, self.parameters.exit) & (session >= self.first))
+        return found, entries, self._exits(columns.take(failing), rows[failing])
 
-    def _open(self, columns: Features, crypto: Booleans, start: int) -> Booleans:
-        """Rows that pass every gate and every filter that needs no score."""
-        bars = slice(start, start + len(crypto))
+    def _open(self, columns: Features, crypto: Booleans, rows: Rows) -> Booleans:
+        """Whether rows pass every gate and every filter that needs no score."""
         scanner = self.parameters.scanner
-        gates = universe_gates(columns, crypto, self.leader[bars], market_cap(self.history, bars), scanner)
+        gates = universe_gates(columns, crypto, self.leader[rows], market_cap(self.history, rows), scanner)
         holds: Booleans = np.logical_and.reduce([*gates.values(), *price_filters(columns, scanner).values()])
         return holds
 
@@ -214,10 +210,10 @@ def entry_figures(rows: Features, score: Floats, strength: Floats) -> dict[str, 
     }
 
 
-def market_cap(history: History, bars: slice) -> Floats:
-    """Market capitalisation of some bars, NaN where the history does not know it."""
+def market_cap(history: History, rows: Rows) -> Floats:
+    """Market capitalisation at rows of a history, NaN where it is not known."""
     known: Floats | None = getattr(history, "market_cap", None)
-    return np.full(bars.stop - bars.start, np.nan) if known is None else known[bars]
+    return np.full(len(rows), np.nan) if known is None else known[rows]
 
 
 def _ranked(history: History, parts: tuple[Found, ...]) -> pl.DataFrame:

@@ -211,7 +211,7 @@ def _gates(history: History, row: int, here: Features, crypto: Any, rules: Momen
     leader = np.zeros(1, dtype=bool)
     if crypto[0]:
         leader = crypto_leaders(history, rules.indicators.dollar_volume, scanner)[row : row + 1]
-    cap = market_cap(history, np.array([row]))
+    cap = market_cap(history, slice(row, row + 1))
     holds = universe_gates(here, crypto, leader, cap, scanner)
     figures: Measured = {
         "market_cap": (cap, f">= {scanner.stock_min_market_cap:g} where known"),

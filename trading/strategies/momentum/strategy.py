@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar, NamedTuple
 
@@ -36,8 +37,18 @@ from trading.strategies.momentum.scan import (
 )
 from trading.strategies.momentum.score import momentum_score, trend_strength
 
-CHUNK_BARS = 400_000
-"""Bars of the symbols that are worked on together: bounds the memory and stays near the cache."""
+NEAR_BARS = 100_000
+"""Bars of the symbols whose indicators are computed together: few enough to stay near the cache."""
+CHUNK_SLICES = 16
+"""Runs of so many bars whose chosen rows are judged together: bounds the memory."""
+
+
+class Chosen(NamedTuple):
+    """Rows of a history with their features, and whether each is of a crypto name."""
+
+    columns: Features
+    rows: Rows
+    crypto: Booleans
 
 
 class Found(NamedTuple):
@@ -84,9 +95,9 @@ class Momentum(Strategy):
         if first == end or not len(history):
             return Research(signal.collected(), no_candidates())
         work = _Work(history, self.parameters, first, end, anchor_index(history, anchor))
-        found, entries, exits = zip(
-            *(work.chunk(a, b) for a, b in signal.slices(history, CHUNK_BARS)), strict=True
-        )
+        slices = list(signal.slices(history, NEAR_BARS))
+        chunks = (slices[at : at + CHUNK_SLICES] for at in range(0, len(slices), CHUNK_SLICES))
+        found, entries, exits = zip(*map(work.chunk, chunks), strict=True)
         return Research(
             signals=signal.collected(*entries, *exits),
             candidates=_ranked(history, found),
@@ -106,23 +117,35 @@ class _Work:
         self.crypto = np.array([kind == "crypto" for kind in history.asset_class])
         self.leader = crypto_leaders(history, parameters.indicators.dollar_volume, parameters.scanner)
 
-    def chunk(self, a: int, b: int) -> tuple[Found, pl.DataFrame, pl.DataFrame]:
-        """Candidates, entries and exits of symbols ``a:b``."""
+    def chunk(self, slices: Sequence[tuple[int, int]]) -> tuple[Found, pl.DataFrame, pl.DataFrame]:
+        """Candidates, entries and exits of runs of symbols."""
+        passing, failing = map(_joined, zip(*(self._chosen(a, b) for a, b in slices), strict=True))
+        found, entries = self._entries(*passing)
+        return found, entries, self._exits(failing.columns, failing.rows)
+
+    def _chosen(self, a: int, b: int) -> tuple[Chosen, Chosen]:
+        """Rows of symbols ``a:b`` that pass what needs no score, and rows that break down."""
         history, start = self.history, int(self.history.offsets[a])
         columns = features(history, self.parameters.indicators, a, b)
         session = history.session_index[start : int(history.offsets[b])]
-        asked = np.flatnonzero((session >= min(self.since, self.first)) & (session < self.end))
-        columns, session, rows = columns.take(asked), session[asked], asked + start
-        crypto = self.crypto[signal.symbol_of(history, rows)]
-        passing = np.flatnonzero(self._open(columns, crypto, rows))
-        found, entries = self._entries(columns.take(passing), rows[passing], crypto[passing])
-        failing = np.flatnonzero(breaks_down(columns, self.parameters.exit) & (session >= self.first))
-        return found, entries, self._exits(columns.take(failing), rows[failing])
+        crypto = np.repeat(self.crypto[a:b], np.diff(history.offsets[a : b + 1]))
+        inside = session < self.end
+        passing = np.flatnonzero(
+            self._open(columns, crypto, start) & inside & (session >= min(self.since, self.first))
+        )
+        failing = np.flatnonzero(
+            breaks_down(columns, self.parameters.exit) & inside & (session >= self.first)
+        )
+        return (
+            Chosen(columns.take(passing), passing + start, crypto[passing]),
+            Chosen(columns.take(failing), failing + start, crypto[failing]),
+        )
 
-    def _open(self, columns: Features, crypto: Booleans, rows: Rows) -> Booleans:
-        """Whether rows pass every gate and every filter that needs no score."""
+    def _open(self, columns: Features, crypto: Booleans, start: int) -> Booleans:
+        """Rows that pass every gate and every filter that needs no score."""
+        bars = slice(start, start + len(crypto))
         scanner = self.parameters.scanner
-        gates = universe_gates(columns, crypto, self.leader[rows], market_cap(self.history, rows), scanner)
+        gates = universe_gates(columns, crypto, self.leader[bars], market_cap(self.history, bars), scanner)
         holds: Booleans = np.logical_and.reduce([*gates.values(), *price_filters(columns, scanner).values()])
         return holds
 
@@ -190,6 +213,13 @@ class _Work:
         )
 
 
+def _joined(parts: Sequence[Chosen]) -> Chosen:
+    """Rows of several runs of symbols, one after the other."""
+    columns, rows, crypto = zip(*parts, strict=True)
+    joined = Features(*map(np.concatenate, zip(*columns, strict=True)))
+    return Chosen(joined, np.concatenate(rows), np.concatenate(crypto))
+
+
 def entry_figures(rows: Features, score: Floats, strength: Floats) -> dict[str, Floats]:
     """Indicator values of an entry by name; averages, range and channel in raw prices of the session."""
     factor = rows.factor
@@ -210,10 +240,10 @@ def entry_figures(rows: Features, score: Floats, strength: Floats) -> dict[str, 
     }
 
 
-def market_cap(history: History, rows: Rows) -> Floats:
-    """Market capitalisation at rows of a history, NaN where it is not known."""
+def market_cap(history: History, bars: slice) -> Floats:
+    """Market capitalisation of some bars, NaN where the history does not know it."""
     known: Floats | None = getattr(history, "market_cap", None)
-    return np.full(len(rows), np.nan) if known is None else known[rows]
+    return np.full(bars.stop - bars.start, np.nan) if known is None else known[bars]
 
 
 def _ranked(history: History, parts: tuple[Found, ...]) -> pl.DataFrame:

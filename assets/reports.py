@@ -40,6 +40,8 @@ from trading.risk import risk_figures
 
 STEP = "reports"
 READS = (Portfolio, Positions, Orders, Fills, Signals, Trades, Regimes, Candidates)
+BACKTEST_READS = (Portfolio, Trades, *MARKET_READS)
+"""What the report of a range of sessions reads; that of one session reads :data:`READS`."""
 WRITES = (Performance, Risk)
 
 

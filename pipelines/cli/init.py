@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from delta.whole_files import write_text
 from pipelines.cli.exits import MissingError, RefusedError
 
 app = typer.Typer()
@@ -21,6 +20,8 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Folder of the desk; made when it does not exist.")] = Path(),
 ) -> None:
     """Write config/desk.toml and the shipped books into a folder; nothing there is overwritten."""
+    from delta.whole_files import write_text
+
     source = next((place for place in PLACES if (place / "desk.toml").is_file()), None)
     if source is None:
         raise MissingError("the shipped configuration is not part of this installation; install it again")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from delta.whole_files import write_text
 from pipelines.cli import context
 from pipelines.cli.exits import RefusedError
 
@@ -44,6 +43,8 @@ def dagster_environment(desk: DeskConfig) -> dict[str, str]:
     home = Path(desk.dagster_home)
     settings = home / "dagster.yaml"
     if not settings.exists():
+        from delta.whole_files import write_text
+
         write_text(settings, INSTANCE.read_text(encoding="utf-8"))
     return {**os.environ, **context.environment(), "DAGSTER_HOME": str(home)}
 

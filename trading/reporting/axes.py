@@ -121,14 +121,13 @@ def thin(values: Sequence[float | None], most: int) -> list[int]:
     """
     line = np.array(values, dtype=np.float64)  # None becomes nan
     known = np.flatnonzero(np.abs(line) <= LARGEST)
-    kept = known if len(known) <= most else _ends(line, known, math.ceil(2 * len(known) / most))
-    places: list[int] = kept.tolist()
-    return places
+    places: list[int] = known.tolist()
+    return places if len(known) <= most else _ends(line, known, math.ceil(2 * len(known) / most))
 
 
-def _ends(line: NDArray[np.float64], known: NDArray[np.int64], group: int) -> NDArray[np.int64]:
+def _ends(line: NDArray[np.float64], known: NDArray[np.int64], group: int) -> list[int]:
     """First and last place, and those of the lowest and the highest value of each group of places."""
     filled = np.append(known, np.repeat(known[-1:], -len(known) % group)).reshape(-1, group)
     values, row = line[filled], np.arange(len(filled))
     lowest, highest = filled[row, values.argmin(axis=1)], filled[row, values.argmax(axis=1)]
-    return np.unique(np.concatenate([known[[0, -1]], lowest, highest]))
+    return sorted({*known[[0, -1]].tolist(), *lowest.tolist(), *highest.tolist()})

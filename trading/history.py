@@ -58,8 +58,8 @@ class History:
     sector : tuple of str or None
         Per symbol.
     market_cap : array (L,), optional
-        Market capitalisation as the instruments tell it for the session, nan where unknown; None: nobody
-        asked.
+        Market capitalisation as the instruments tell it for the session, nan where unknown; None: they
+        tell none.
     """
 
     sessions: NDArray[np.datetime64]
@@ -291,14 +291,13 @@ def _described(
 
 def _market_caps(
     symbols: tuple[str, ...], offsets: NDArray[np.int64], day: NDArray[np.int32], instruments: pl.DataFrame
-) -> Floats:
+) -> Floats | None:
     """Capitalisation of each bar's session: the newest one told for a period that began by then.
 
-    One that is older than :data:`CAP_HOLDS` days is not known any more.
+    One that is older than :data:`CAP_HOLDS` days is not known any more. None where none was ever told.
     """
-    out = np.full(len(day), np.nan)
     if "market_cap" not in instruments.columns:
-        return out
+        return None
     told = (
         instruments.lazy()
         .filter(pl.col("market_cap").is_not_null(), pl.col("symbol").is_in(list(symbols)))
@@ -306,6 +305,9 @@ def _market_caps(
         .select("symbol", pl.col("valid_from").to_physical(), "market_cap")
         .collect()
     )
+    if told.is_empty():
+        return None
+    out = np.full(len(day), np.nan)
     code = {symbol: i for i, symbol in enumerate(symbols)}
     for (symbol,), rows in told.group_by("symbol", maintain_order=True):
         own = slice(int(offsets[code[str(symbol)]]), int(offsets[code[str(symbol)] + 1]))

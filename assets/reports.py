@@ -71,6 +71,14 @@ def sessions_a_year(book: BookConfig) -> int:
 
 def portfolio_rows(pins: Pins, book: BookConfig, last: date, first: date | None = None) -> pl.DataFrame:
     """Portfolio of a book up to a session, oldest first; the saved states are left out."""
+    if first is None:  # what every report of a session draws
+        return shared(
+            "portfolio", pins, (Portfolio,), book, last, lambda: _portfolio(pins, book, last, first)
+        )
+    return _portfolio(pins, book, last, first)
+
+
+def _portfolio(pins: Pins, book: BookConfig, last: date, first: date | None) -> pl.DataFrame:
     columns = [name for name in Portfolio.schema().names() if name != "state"]
     return pins.read(Portfolio, where=_until(book, last, first), columns=columns).sort("session").collect()
 

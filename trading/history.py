@@ -7,7 +7,8 @@ never poisons an indicator.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from trading.adjust import forward_factors
 Floats = NDArray[np.float64]
 Slots = NDArray[np.signedinteger[Any]]
 PRICES = ("open", "high", "low", "close", "volume")
-FLAT = {"session_index", *PRICES, "price_factor", "split_factor", "market_cap"}
+FLAT = ("session_index", *PRICES, "price_factor", "split_factor", "market_cap")
 """Arrays with one value a bar."""
 CAP_HOLDS = 400
 """Days for which a market capitalisation stands."""
@@ -196,8 +197,15 @@ def until(history: History, session: date) -> History:
 
 def select(history: History, symbols: tuple[str, ...]) -> History:
     """History of some of the symbols; names without bars are left out."""
-    chosen = np.isin(np.asarray(history.symbols, dtype=object), list(symbols))
-    return _restrict(history, np.repeat(chosen, np.diff(history.offsets)), history.sessions)
+    wanted = {*symbols}
+    places = [at for at, symbol in enumerate(history.symbols) if symbol in wanted]
+    bounds = [slice(int(history.offsets[at]), int(history.offsets[at + 1])) for at in places]
+    flat = {
+        name: np.concatenate([values[:0], *(values[own] for own in bounds)])
+        for name, values in _flat(history).items()
+    }
+    lengths = [own.stop - own.start for own in bounds]
+    return _of(history, places, np.cumsum([0, *lengths], dtype=np.int64), flat)
 
 
 def dense(history: History, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -319,19 +327,29 @@ def _market_caps(
 
 
 def _restrict(history: History, keep: NDArray[np.bool_], sessions: NDArray[np.datetime64]) -> History:
-    flat = {
-        field.name: getattr(history, field.name)[keep]
-        for field in fields(History)
-        if field.name in FLAT and getattr(history, field.name) is not None
-    }
+    flat = {name: values[keep] for name, values in _flat(history).items()}
     # Bars kept of each symbol: a running count read at the symbol's ends.
     running = np.concatenate([[0], np.cumsum(keep)])[history.offsets]
     left = np.flatnonzero(np.diff(running))
+    offsets = np.append(running[left], running[-1]).astype(np.int64)
+    return replace(_of(history, left, offsets, flat), sessions=sessions)
+
+
+def _flat(history: History) -> dict[str, NDArray[Any]]:
+    """Arrays with one value a bar, by name."""
+    arrays = {name: getattr(history, name) for name in FLAT}
+    return {name: values for name, values in arrays.items() if values is not None}
+
+
+def _of(
+    history: History, places: Iterable[int], offsets: NDArray[np.int64], flat: Mapping[str, NDArray[Any]]
+) -> History:
+    """The same history with the symbols at some places, and their bars."""
+    left = list(places)
     return replace(
         history,
-        sessions=sessions,
         symbols=tuple(history.symbols[i] for i in left),
-        offsets=np.append(running[left], running[-1]).astype(np.int64),
+        offsets=offsets,
         asset_class=tuple(history.asset_class[i] for i in left),
         sector=tuple(history.sector[i] for i in left),
         **flat,

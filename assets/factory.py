@@ -18,7 +18,7 @@ from assets.following import follow_broker
 from assets.inputs import MARKET_READS, RefusedError, clipped
 from assets.market_data import TABLES as MARKET_TABLES
 from assets.market_data import update_market, wanted
-from assets.reports import READS, backtest, book_rows, daily, exposure, picture, report, save_files
+from assets.reports import READS, backtest, daily, exposure, picture, portfolio_rows, report, save_files
 from assets.research import research
 from assets.stage import CODE_VERSION
 from delta import Commit, Pins, Table, pin
@@ -281,10 +281,10 @@ def report_metadata(
     made: DailyReport | BacktestReport
     if family.scheduled:
         made, name = daily(pins, book, last), last.isoformat()
-        portfolio, _ = book_rows(pins, book, last)
+        portfolio = portfolio_rows(pins, book, last)
     else:
         made, name = backtest(pins, book, first, last), f"{first.isoformat()}_{last.isoformat()}"
-        portfolio, _ = book_rows(pins, book, last, first)
+        portfolio = portfolio_rows(pins, book, last, first)
     files = save_files(book, name, made)
     performance = {
         "report": dg.MetadataValue.md(to_markdown(made)),

@@ -76,7 +76,7 @@ def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
     columns = ["symbol", "session", "open", "high", "low", "close", "volume", "known_at"]
     # Every version of a bar is read: laying them out as a history picks the newest, which is quicker.
     bars = pins.read(Bars, where=wanted & pl.col("symbol").is_in(symbols), columns=columns).collect()
-    missing = set(_required(book)) - set(bars["symbol"].unique())
+    missing = set(_required(book)) - set(bars["symbol"].rle().struct.field("value").unique())
     missing -= _listed_later(pins, missing) - {book.benchmark}
     if missing or bars.is_empty():
         names = ", ".join(sorted(missing)) or "any symbol of its universe"

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.inputs import MARKET_READS, MissingDataError, clipped, read_market
+from assets.shared import known_market, shared
 from assets.stage import Stage, frame_of
 from delta import Commit, Lake, Pins, pin
 from delta.contracts import (
@@ -39,6 +40,8 @@ from trading.risk import risk_figures
 
 STEP = "reports"
 READS = (Portfolio, Positions, Orders, Fills, Signals, Trades, Regimes, Candidates)
+BACKTEST_READS = (Portfolio, Trades, *MARKET_READS)
+"""What the report of a range of sessions reads; that of one session reads :data:`READS`."""
 WRITES = (Performance, Risk)
 
 
@@ -48,7 +51,7 @@ def report(lake: Lake, book: BookConfig, first: date, last: date, run_id: str) -
     if window is None:
         return {}
     stage = Stage(lake, run_id, STEP, pin(lake, [*READS, *MARKET_READS]), book)
-    portfolio, trades = book_rows(stage.pins, book, window[1])
+    portfolio, trades = portfolio_rows(stage.pins, book, window[1]), _trades(stage.pins, book, window[1])
     closes = benchmark_closes(stage.pins, book, window[1])
     measured = (book.start, window[1])
     figures = summary(portfolio, trades, closes, periods=sessions_a_year(book), window=measured)
@@ -66,16 +69,28 @@ def sessions_a_year(book: BookConfig) -> int:
     return {ALL_DAY: 365, WEEKDAYS: 260}.get(book.calendar, 252)
 
 
-def book_rows(
-    pins: Pins, book: BookConfig, last: date, first: date | None = None
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Portfolio and round trips of a book up to a session; the saved states are left out."""
-    here = (pl.col("book") == book.name) & (pl.col("session") <= last)
-    if first is not None:
-        here = here & (pl.col("session") >= first)
+def portfolio_rows(pins: Pins, book: BookConfig, last: date, first: date | None = None) -> pl.DataFrame:
+    """Portfolio of a book up to a session, oldest first; the saved states are left out."""
+    if first is None:  # what every report of a session draws
+        return shared(
+            "portfolio", pins, (Portfolio,), book, last, lambda: _portfolio(pins, book, last, first)
+        )
+    return _portfolio(pins, book, last, first)
+
+
+def _portfolio(pins: Pins, book: BookConfig, last: date, first: date | None) -> pl.DataFrame:
     columns = [name for name in Portfolio.schema().names() if name != "state"]
-    portfolio = pins.read(Portfolio, where=here, columns=columns).sort("session").collect()
-    return portfolio, pins.read(Trades, where=here).sort("session", "trade_id").collect()
+    return pins.read(Portfolio, where=_until(book, last, first), columns=columns).sort("session").collect()
+
+
+def _trades(pins: Pins, book: BookConfig, last: date, first: date | None = None) -> pl.DataFrame:
+    """Round trips of a book up to a session."""
+    return pins.read(Trades, where=_until(book, last, first)).sort("session", "trade_id").collect()
+
+
+def _until(book: BookConfig, last: date, first: date | None) -> pl.Expr:
+    until = (pl.col("book") == book.name) & (pl.col("session") <= last)
+    return until if first is None else until & (pl.col("session") >= first)
 
 
 def benchmark_closes(pins: Pins, book: BookConfig, last: date) -> pl.DataFrame | None:
@@ -85,7 +100,7 @@ def benchmark_closes(pins: Pins, book: BookConfig, last: date) -> pl.DataFrame |
     alone = book.model_copy(
         update={"universe": book.universe.model_copy(update={"symbols": (book.benchmark,)})}
     )
-    history = read_market(pins, alone, last).history
+    history = (known_market(pins, book, last) or read_market(pins, alone, last)).history
     rows = history.rows(book.benchmark)
     return pl.DataFrame(
         {
@@ -96,29 +111,33 @@ def benchmark_closes(pins: Pins, book: BookConfig, last: date) -> pl.DataFrame |
 
 
 def daily(pins: Pins, book: BookConfig, session: date) -> DailyReport:
-    """The daily report of a session.
+    """The daily report of a session; kept for the next stage.
 
     Raises
     ------
     MissingDataError
         When the session has not been decided.
     """
-    portfolio, trades = book_rows(pins, book, session)
+    return shared("daily report", pins, READS, book, session, lambda: _daily(pins, book, session))
+
+
+def _daily(pins: Pins, book: BookConfig, session: date) -> DailyReport:
+    portfolio = portfolio_rows(pins, book, session)
     if portfolio.is_empty() or portfolio["session"][-1] != session:
         raise MissingDataError(
             f"book {book.name}: session {session} has not been decided; run: desk run --book {book.name} "
             f"--session {session}"
         )
     here = (pl.col("book") == book.name) & (pl.col("session") == session)
-    recent = (pl.col("book") == book.name) & (pl.col("session") <= session)
+    fills = pins.read(Fills, where=here).collect()
     return daily_report(
         book.name,
         session,
         portfolio,
-        trades=trades,
-        orders=pins.read(Orders, where=recent).collect(),
+        trades=pins.read(Trades, where=here).sort("trade_id").collect(),
+        orders=_orders(pins, book, session, fills["order_ref"]),
         positions=pins.read(Positions, where=here).collect(),
-        fills=pins.read(Fills, where=here).collect(),
+        fills=fills,
         signals=pins.read(Signals, where=here).collect(),
         regimes=pins.read(Regimes, where=here).collect(),
         candidates=pins.read(Candidates, where=here).collect(),
@@ -126,6 +145,18 @@ def daily(pins: Pins, book: BookConfig, session: date) -> DailyReport:
         currency=book.currency,
         mode=book.mode,
     )
+
+
+def _orders(pins: Pins, book: BookConfig, session: date, filled: pl.Series) -> pl.DataFrame:
+    """Orders of a session, and why those of its fills were given before."""
+    own = pl.col("book") == book.name
+    today = pins.read(Orders, where=own & (pl.col("session") == session)).collect()
+    others = filled.filter(~filled.is_in(today["order_ref"].implode())).unique().to_list()
+    if not others:
+        return today
+    columns = ["book", "session", "order_ref", "reason"]
+    before = own & (pl.col("session") < session) & pl.col("order_ref").is_in(others)
+    return pl.concat([pins.read(Orders, where=before, columns=columns).collect(), today], how="diagonal")
 
 
 def backtest(pins: Pins, book: BookConfig, first: date, last: date) -> BacktestReport:
@@ -136,13 +167,13 @@ def backtest(pins: Pins, book: BookConfig, first: date, last: date) -> BacktestR
     MissingDataError
         When no session of the range has been decided.
     """
-    portfolio, trades = book_rows(pins, book, last, first)
+    portfolio = portfolio_rows(pins, book, last, first)
     if portfolio.is_empty():
         raise MissingDataError(f"book {book.name}: no session of {first} .. {last} has been decided")
     return backtest_report(
         book.name,
         portfolio,
-        trades,
+        _trades(pins, book, last, first),
         benchmark=benchmark_closes(pins, book, last),
         benchmark_name=book.benchmark or "benchmark",
         periods=sessions_a_year(book),

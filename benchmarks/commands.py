@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.backfill import NAME, prepare
-from benchmarks.workplace import ROOT, child, describe, middle, table
+from benchmarks.workplace import ROOT, child, describe, installed, middle, table
 
 LIMIT = 0.5
 """Seconds."""
@@ -36,6 +36,7 @@ def timed(folder: Path, command: tuple[str, ...]) -> tuple[float, float]:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "desk"), "--config", str(folder / "desk.toml"), *command],
         cwd=ROOT,
+        env=installed(),
         capture_output=True,
         text=True,
         check=False,
@@ -61,7 +62,7 @@ def main() -> None:
         prepare(folder, asked.symbols, asked.sessions)
         child("benchmarks.backfill", "--backfill", str(folder))
         for command in COMMANDS:
-            timed(folder, command)  # the first run reads the program from the disk
+            timed(folder, command)  # the first run reads the program from the disk and compiles it
             found = [timed(folder, command) for _ in range(asked.repeat)]
             seconds, busy = (middle(values) for values in zip(*found, strict=True))
             least = min(value for value, _ in found)

@@ -120,16 +120,16 @@ def repeated_keys(table: type[Table], frame: pl.DataFrame) -> Iterator[Violation
 
 
 def _structural(table: type[Table], frame: pl.DataFrame) -> Iterator[Violation]:
-    expected = table.schema()
-    missing = [name for name in expected if name not in frame.columns]
-    unknown = [name for name in frame.columns if name not in expected]
+    expected, given = table.schema(), frame.schema
+    missing = [name for name in expected if name not in given]
+    unknown = [name for name in given if name not in expected]
     if missing:
         yield Violation(f"columns missing: {', '.join(missing)}")
     if unknown:
         yield Violation(f"columns not in the contract: {', '.join(unknown)}")
     for name, dtype in expected.items():
-        if name in frame.columns and frame.schema[name] != dtype:
-            yield Violation(f"{name} is {frame.schema[name]}, must be {dtype} (nothing is cast silently)")
+        if name in given and given[name] != dtype:
+            yield Violation(f"{name} is {given[name]}, must be {dtype} (nothing is cast silently)")
 
 
 def _broken_rows(table: type[Table], frame: pl.DataFrame) -> Iterator[Violation]:

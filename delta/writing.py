@@ -34,6 +34,8 @@ ATTEMPTS = 25
 """Commits tried before a writer gives up against others."""
 ROWS_IN_MEMORY = 131_072
 """Rows of a batch and of a row group: what is encoded at a time, and what statistics prune."""
+FEW = 10_000
+"""Rows up to which sorting by text costs less than making codes of it."""
 FILE_SIZE = 96 * 1024 * 1024
 """Bytes of a data file beyond which the next one is begun."""
 
@@ -302,8 +304,8 @@ def writer_properties(table: type[Table]) -> WriterProperties:
     """How the files of a table are encoded."""
     numbers = [name for name, column in table.columns().items() if column.dtype == pl.Float64]
     return WriterProperties(
-        compression="ZSTD",
-        compression_level=1,
+        compression=table.compression,
+        compression_level=1 if table.compression == "ZSTD" else None,
         max_row_group_size=table.group_rows,
         # A dictionary of prices is larger than the prices.
         column_properties={name: ColumnProperties(dictionary_enabled=False) for name in numbers},
@@ -313,20 +315,21 @@ def writer_properties(table: type[Table]) -> WriterProperties:
 def in_order(table: type[Table], rows: pl.DataFrame) -> pl.DataFrame:
     """Rows in the order in which a file keeps them.
 
-    Strings are compared once each, as codes: sorting a million rows by their text takes ten times longer.
+    Many strings are compared once each, as codes: sorting a million rows by their text takes ten times
+    longer.
     """
     if not table.sort or rows.height < 2:
         return rows
+    many, schema = rows.height > FEW, rows.schema
     keys = {
         name: pl.col(name).cast(pl.Enum(rows[name].unique().sort())).to_physical()
-        if rows.schema[name] == pl.String
+        if many and schema[name] == pl.String
         else pl.col(name)
         for name in table.sort
     }
     first, *rest = keys.values()
     period = [] if table.period is None else [table.period]
-    codes = rows.select(key.alias(str(i)) for i, key in enumerate((first, *period, *rest)))
-    order = codes.select(pl.arg_sort_by(codes.columns, maintain_order=True)).to_series()
+    order = rows.select(pl.arg_sort_by([first, *period, *rest], maintain_order=True)).to_series()
     return rows if order.is_sorted() else rows[order]
 
 

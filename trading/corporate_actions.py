@@ -72,7 +72,8 @@ def changes(told: pl.DataFrame, known: pl.DataFrame, *, overrule: bool = False) 
     overrule : bool
         Let the source correct what another provider told. What a person told only a person changes.
     """
-    before = {tuple(row[name] for name in KEY): row for row in known.iter_rows(named=True)}
+    concerned = known.join(told, on=list(KEY), how="semi")
+    before = {tuple(row[name] for name in KEY): row for row in concerned.iter_rows(named=True)}
     rows: list[dict[str, Any]] = []
     replaced: list[bool] = []
     refused: list[tuple[Any, ...]] = []

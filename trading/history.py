@@ -6,7 +6,9 @@ never poisons an indicator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -19,7 +21,7 @@ from trading.adjust import forward_factors
 Floats = NDArray[np.float64]
 Slots = NDArray[np.signedinteger[Any]]
 PRICES = ("open", "high", "low", "close", "volume")
-FLAT = {"session_index", *PRICES, "price_factor", "split_factor", "market_cap"}
+FLAT = ("session_index", *PRICES, "price_factor", "split_factor", "market_cap")
 """Arrays with one value a bar."""
 CAP_HOLDS = 400
 """Days for which a market capitalisation stands."""
@@ -57,8 +59,8 @@ class History:
     sector : tuple of str or None
         Per symbol.
     market_cap : array (L,), optional
-        Market capitalisation as the instruments tell it for the session, nan where unknown; None: nobody
-        asked.
+        Market capitalisation as the instruments tell it for the session, nan where unknown; None: they
+        tell none.
     """
 
     sessions: NDArray[np.datetime64]
@@ -82,7 +84,7 @@ class History:
 
     def rows(self, symbol: str) -> slice:
         """Rows of one symbol; empty where it has no bars."""
-        at = int(np.searchsorted(self.symbols, symbol)) if self.symbols else 0
+        at = bisect_left(self.symbols, symbol)
         if at == len(self.symbols) or self.symbols[at] != symbol:
             return slice(0, 0)
         return slice(int(self.offsets[at]), int(self.offsets[at + 1]))
@@ -161,8 +163,8 @@ def history_from_frames(
     days = np.unique(sessions["session"].to_physical().to_numpy())
     if not len(days):
         raise HistoryError("history: the calendar has no session in the range; choose a longer range")
-    symbols = tuple(bars["symbol"].unique().sort())
-    order, position = _order(bars, symbols, days)
+    symbols, code = _codes(bars["symbol"])
+    order, position = _order(bars, code, len(symbols), days)
     code, session_index = np.divmod(position, len(days))
     offsets = np.searchsorted(code, np.arange(len(symbols) + 1)).astype(np.int64)
     keep = np.flatnonzero(np.diff(offsets))
@@ -195,8 +197,15 @@ def until(history: History, session: date) -> History:
 
 def select(history: History, symbols: tuple[str, ...]) -> History:
     """History of some of the symbols; names without bars are left out."""
-    chosen = np.isin(np.asarray(history.symbols, dtype=object), list(symbols))
-    return _restrict(history, np.repeat(chosen, np.diff(history.offsets)), history.sessions)
+    wanted = {*symbols}
+    places = [at for at, symbol in enumerate(history.symbols) if symbol in wanted]
+    bounds = [slice(int(history.offsets[at]), int(history.offsets[at + 1])) for at in places]
+    flat = {
+        name: np.concatenate([values[:0], *(values[own] for own in bounds)])
+        for name, values in _flat(history).items()
+    }
+    lengths = [own.stop - own.start for own in bounds]
+    return _of(history, places, np.cumsum([0, *lengths], dtype=np.int64), flat)
 
 
 def dense(history: History, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -207,17 +216,28 @@ def dense(history: History, values: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
+def _codes(column: pl.Series) -> tuple[tuple[str, ...], Slots]:
+    """Distinct symbols, sorted, and the place of each row's symbol among them.
+
+    Bars of a symbol mostly lie together: texts are compared once a run of rows.
+    """
+    runs = column.rle().struct.unnest()
+    symbols = runs["value"].unique().sort()
+    code = runs["value"].cast(pl.Enum(symbols)).to_physical().to_numpy().astype(np.int32)
+    return tuple(symbols), np.repeat(code, runs["len"].to_numpy())
+
+
 def _order(
-    bars: pl.DataFrame, symbols: tuple[str, ...], days: NDArray[np.int32]
-) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    bars: pl.DataFrame, code: Slots, symbols: int, days: NDArray[np.int32]
+) -> tuple[NDArray[np.int64] | None, Slots]:
     """Rows of ``bars`` by symbol and session (None: as they stand), and ``symbol x T + session`` of each.
 
     A scatter over the symbol-session plane replaces the sort, so the cost is linear.
     """
-    cell = _cells(bars, symbols, days)
+    cell = _cells(bars["session"], code, symbols, days)
     if len(cell) and cell[0] >= 0 and bool(np.all(cell[1:] > cell[:-1])):
         return None, cell
-    plane: Slots = np.full(len(symbols) * len(days), -1, dtype=np.int32 if len(cell) < 2**31 else np.int64)
+    plane: Slots = np.full(symbols * len(days), -1, dtype=_integers(len(cell)))
     inside = np.flatnonzero(cell >= 0)
     plane[cell[inside]] = inside
     position = np.flatnonzero(plane >= 0)
@@ -226,20 +246,26 @@ def _order(
     return plane[position].astype(np.int64), position
 
 
-def _cells(bars: pl.DataFrame, symbols: tuple[str, ...], days: NDArray[np.int32]) -> NDArray[np.int64]:
+def _cells(session: pl.Series, code: Slots, symbols: int, days: NDArray[np.int32]) -> Slots:
     """Cell ``symbol x T + session`` of every bar, -1 on days that are no session."""
-    code = bars["symbol"].cast(pl.Enum(list(symbols))).to_physical().to_numpy()
-    day = bars["session"].to_physical().to_numpy()
-    lookup = np.full(int(days[-1] - days[0]) + 1, -1, dtype=np.int32)
+    # The last place of the lookup stands for every day outside of the range.
+    lookup = np.full(int(days[-1] - days[0]) + 2, -1, dtype=np.int32)
     lookup[days - days[0]] = np.arange(len(days), dtype=np.int32)
-    within = (day >= days[0]) & (day <= days[-1])
-    index = np.where(within, lookup[np.where(within, day - days[0], 0)], -1)
-    return np.where(index >= 0, code.astype(np.int64) * len(days) + index, -1)
+    after = session.to_physical().to_numpy() - days[0]
+    index = lookup[np.where((after >= 0) & (after < len(lookup)), after, -1)]
+    cell: Slots = code.astype(_integers(symbols * len(days))) * len(days) + index
+    cell[index < 0] = -1
+    return cell
+
+
+def _integers(largest: int) -> type[np.signedinteger[Any]]:
+    """Narrower type of integers that holds a number: half the memory, and faster."""
+    return np.int32 if largest < 2**31 else np.int64
 
 
 def _settle(
     bars: pl.DataFrame,
-    cell: NDArray[np.int64],
+    cell: Slots,
     inside: NDArray[np.int64],
     plane: Slots,
 ) -> None:
@@ -273,14 +299,13 @@ def _described(
 
 def _market_caps(
     symbols: tuple[str, ...], offsets: NDArray[np.int64], day: NDArray[np.int32], instruments: pl.DataFrame
-) -> Floats:
+) -> Floats | None:
     """Capitalisation of each bar's session: the newest one told for a period that began by then.
 
-    One that is older than :data:`CAP_HOLDS` days is not known any more.
+    One that is older than :data:`CAP_HOLDS` days is not known any more. None where none was ever told.
     """
-    out = np.full(len(day), np.nan)
     if "market_cap" not in instruments.columns:
-        return out
+        return None
     told = (
         instruments.lazy()
         .filter(pl.col("market_cap").is_not_null(), pl.col("symbol").is_in(list(symbols)))
@@ -288,6 +313,9 @@ def _market_caps(
         .select("symbol", pl.col("valid_from").to_physical(), "market_cap")
         .collect()
     )
+    if told.is_empty():
+        return None
+    out = np.full(len(day), np.nan)
     code = {symbol: i for i, symbol in enumerate(symbols)}
     for (symbol,), rows in told.group_by("symbol", maintain_order=True):
         own = slice(int(offsets[code[str(symbol)]]), int(offsets[code[str(symbol)] + 1]))
@@ -299,19 +327,29 @@ def _market_caps(
 
 
 def _restrict(history: History, keep: NDArray[np.bool_], sessions: NDArray[np.datetime64]) -> History:
-    flat = {
-        field.name: getattr(history, field.name)[keep]
-        for field in fields(History)
-        if field.name in FLAT and getattr(history, field.name) is not None
-    }
+    flat = {name: values[keep] for name, values in _flat(history).items()}
     # Bars kept of each symbol: a running count read at the symbol's ends.
     running = np.concatenate([[0], np.cumsum(keep)])[history.offsets]
     left = np.flatnonzero(np.diff(running))
+    offsets = np.append(running[left], running[-1]).astype(np.int64)
+    return replace(_of(history, left, offsets, flat), sessions=sessions)
+
+
+def _flat(history: History) -> dict[str, NDArray[Any]]:
+    """Arrays with one value a bar, by name."""
+    arrays = {name: getattr(history, name) for name in FLAT}
+    return {name: values for name, values in arrays.items() if values is not None}
+
+
+def _of(
+    history: History, places: Iterable[int], offsets: NDArray[np.int64], flat: Mapping[str, NDArray[Any]]
+) -> History:
+    """The same history with the symbols at some places, and their bars."""
+    left = list(places)
     return replace(
         history,
-        sessions=sessions,
         symbols=tuple(history.symbols[i] for i in left),
-        offsets=np.append(running[left], running[-1]).astype(np.int64),
+        offsets=offsets,
         asset_class=tuple(history.asset_class[i] for i in left),
         sector=tuple(history.sector[i] for i in left),
         **flat,

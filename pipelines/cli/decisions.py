@@ -81,7 +81,6 @@ def report(
     from pathlib import Path
 
     from assets import reports
-    from assets.inputs import MARKET_READS
     from delta import pin
     from delta.whole_files import write_text
     from pipelines.cli.running import terminal
@@ -89,7 +88,7 @@ def report(
     from trading.reporting import to_html, to_json, to_text
 
     config = _book(book)
-    pins = pin(context.lake(), [*reports.READS, *MARKET_READS])
+    pins = pin(context.lake(), reports.BACKTEST_READS if whole else reports.READS)
     first, last = _decided(pins, book)
     chosen = day(session) if session else last
     made = reports.backtest(pins, config, first, chosen) if whole else reports.daily(pins, config, chosen)

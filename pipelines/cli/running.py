@@ -240,12 +240,10 @@ def _session(book: BookConfig, session: str | None) -> date:
 def show_backtest(book: BookConfig, first: date, last: date, run_id: str, *, as_json: bool) -> None:
     """Print the report of a backtest."""
     from assets import reports
-    from assets.inputs import MARKET_READS
     from delta import pin
     from trading.reporting import to_json, to_text
 
-    pins = pin(context.lake(), [*reports.READS, *MARKET_READS])
-    made = reports.backtest(pins, book, first, last)
+    made = reports.backtest(pin(context.lake(), reports.BACKTEST_READS), book, first, last)
     if as_json:
         typer.echo(to_json(made, indent=2))
         return
@@ -257,11 +255,10 @@ def show_backtest(book: BookConfig, first: date, last: date, run_id: str, *, as_
 def show_daily(book: BookConfig, session: date, run_id: str = "", *, as_json: bool = False) -> None:
     """Print the daily report of a session."""
     from assets import reports
-    from assets.inputs import MARKET_READS
     from delta import pin
     from trading.reporting import to_json, to_text
 
-    made = reports.daily(pin(context.lake(), [*reports.READS, *MARKET_READS]), book, session)
+    made = reports.daily(pin(context.lake(), reports.READS), book, session)
     if as_json:
         typer.echo(to_json(made, indent=2))
         return

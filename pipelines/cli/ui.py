@@ -45,6 +45,8 @@ def dagster_environment(desk: DeskConfig) -> dict[str, str]:
 
     settings = home / "dagster.yaml"
     if not settings.exists():
+        from delta.whole_files import write_text
+
         write_text(settings, INSTANCE.read_text(encoding="utf-8"))
     return {**os.environ, **context.environment(), "DAGSTER_HOME": str(home)}
 

@@ -15,6 +15,7 @@ from polars.testing import assert_frame_equal
 
 import delta
 from delta.contracts import Bars, Fills, Halts, OrderEvents, Regimes, Trades
+from delta.writing import FEW
 
 
 def points(lake: delta.Lake) -> dict[tuple[str, date], float]:
@@ -179,8 +180,9 @@ def test_the_commit_says_who_wrote_what_from_which_inputs(lake: delta.Lake) -> N
     }
 
 
-def test_rows_are_kept_in_the_order_that_prunes_reads(lake: delta.Lake) -> None:
-    frame = bars(20, 30).sample(fraction=1.0, shuffle=True, seed=3)
+@pytest.mark.parametrize("symbols", [20, FEW // 30 + 1], ids=["few rows", "many rows"])
+def test_rows_are_kept_in_the_order_that_prunes_reads(lake: delta.Lake, symbols: int) -> None:
+    frame = bars(symbols, 30).sample(fraction=1.0, shuffle=True, seed=3)
     delta.write(lake, Bars, frame, None, BY)
     kept = delta.read(lake, Bars).collect()
     assert_frame_equal(kept, frame.sort(*Bars.sort))

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import islice, pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 LARGEST = 1e100
 """Larger values are not drawn: sums and squares of them overflow, and a plotting library may abort."""
 
@@ -116,13 +119,15 @@ def thin(values: Sequence[float | None], most: int) -> list[int]:
     The lowest and the highest of each group are kept, so that no drawdown is drawn too shallow; first and
     last are always among them. Places without a value are left out.
     """
-    known = [place for place, value in enumerate(values) if drawable(value)]
-    if len(known) <= most:
-        return known
-    group = max(1, math.ceil(2 * len(known) / most))
-    kept = {known[0], known[-1]}
-    for start in range(0, len(known), group):
-        part = known[start : start + group]
-        kept.add(min(part, key=lambda place: values[place] or 0.0))
-        kept.add(max(part, key=lambda place: values[place] or 0.0))
-    return sorted(kept)
+    line = np.array(values, dtype=np.float64)  # None becomes nan
+    known = np.flatnonzero(np.abs(line) <= LARGEST)
+    places: list[int] = known.tolist()
+    return places if len(known) <= most else _ends(line, known, math.ceil(2 * len(known) / most))
+
+
+def _ends(line: NDArray[np.float64], known: NDArray[np.int64], group: int) -> list[int]:
+    """First and last place, and those of the lowest and the highest value of each group of places."""
+    filled = np.append(known, np.repeat(known[-1:], -len(known) % group)).reshape(-1, group)
+    values, row = line[filled], np.arange(len(filled))
+    lowest, highest = filled[row, values.argmin(axis=1)], filled[row, values.argmax(axis=1)]
+    return sorted({*known[[0, -1]].tolist(), *lowest.tolist(), *highest.tolist()})

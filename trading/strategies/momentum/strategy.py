@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar, NamedTuple
 
@@ -36,8 +37,18 @@ from trading.strategies.momentum.scan import (
 )
 from trading.strategies.momentum.score import momentum_score, trend_strength
 
-CHUNK_BARS = 400_000
-"""Bars of the symbols that are worked on together: bounds the memory and stays near the cache."""
+NEAR_BARS = 100_000
+"""Bars of the symbols whose indicators are computed together: few enough to stay near the cache."""
+CHUNK_SLICES = 16
+"""Runs of so many bars whose chosen rows are judged together: bounds the memory."""
+
+
+class Chosen(NamedTuple):
+    """Rows of a history with their features, and whether each is of a crypto name."""
+
+    columns: Features
+    rows: Rows
+    crypto: Booleans
 
 
 class Found(NamedTuple):
@@ -84,9 +95,9 @@ class Momentum(Strategy):
         if first == end or not len(history):
             return Research(signal.collected(), no_candidates())
         work = _Work(history, self.parameters, first, end, anchor_index(history, anchor))
-        found, entries, exits = zip(
-            *(work.chunk(a, b) for a, b in signal.slices(history, CHUNK_BARS)), strict=True
-        )
+        slices = list(signal.slices(history, NEAR_BARS))
+        chunks = (slices[at : at + CHUNK_SLICES] for at in range(0, len(slices), CHUNK_SLICES))
+        found, entries, exits = zip(*map(work.chunk, chunks), strict=True)
         return Research(
             signals=signal.collected(*entries, *exits),
             candidates=_ranked(history, found),
@@ -106,8 +117,14 @@ class _Work:
         self.crypto = np.array([kind == "crypto" for kind in history.asset_class])
         self.leader = crypto_leaders(history, parameters.indicators.dollar_volume, parameters.scanner)
 
-    def chunk(self, a: int, b: int) -> tuple[Found, pl.DataFrame, pl.DataFrame]:
-        """Candidates, entries and exits of symbols ``a:b``."""
+    def chunk(self, slices: Sequence[tuple[int, int]]) -> tuple[Found, pl.DataFrame, pl.DataFrame]:
+        """Candidates, entries and exits of runs of symbols."""
+        passing, failing = map(_joined, zip(*(self._chosen(a, b) for a, b in slices), strict=True))
+        found, entries = self._entries(*passing)
+        return found, entries, self._exits(failing.columns, failing.rows)
+
+    def _chosen(self, a: int, b: int) -> tuple[Chosen, Chosen]:
+        """Rows of symbols ``a:b`` that pass what needs no score, and rows that break down."""
         history, start = self.history, int(self.history.offsets[a])
         columns = features(history, self.parameters.indicators, a, b)
         session = history.session_index[start : int(history.offsets[b])]
@@ -116,11 +133,13 @@ class _Work:
         passing = np.flatnonzero(
             self._open(columns, crypto, start) & inside & (session >= min(self.since, self.first))
         )
-        found, entries = self._entries(columns.take(passing), passing + start, crypto[passing])
         failing = np.flatnonzero(
             breaks_down(columns, self.parameters.exit) & inside & (session >= self.first)
         )
-        return found, entries, self._exits(columns.take(failing), failing + start)
+        return (
+            Chosen(columns.take(passing), passing + start, crypto[passing]),
+            Chosen(columns.take(failing), failing + start, crypto[failing]),
+        )
 
     def _open(self, columns: Features, crypto: Booleans, start: int) -> Booleans:
         """Rows that pass every gate and every filter that needs no score."""
@@ -192,6 +211,13 @@ class _Work:
                 }
             ),
         )
+
+
+def _joined(parts: Sequence[Chosen]) -> Chosen:
+    """Rows of several runs of symbols, one after the other."""
+    columns, rows, crypto = zip(*parts, strict=True)
+    joined = Features(*map(np.concatenate, zip(*columns, strict=True)))
+    return Chosen(joined, np.concatenate(rows), np.concatenate(crypto))
 
 
 def entry_figures(rows: Features, score: Floats, strength: Floats) -> dict[str, Floats]:

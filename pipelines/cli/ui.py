@@ -41,8 +41,6 @@ def ui(
 def dagster_environment(desk: DeskConfig) -> dict[str, str]:
     """Environment of a Dagster process of this desk; its home is made when it does not exist."""
     home = Path(desk.dagster_home)
-    from delta.whole_files import write_text
-
     settings = home / "dagster.yaml"
     if not settings.exists():
         from delta.whole_files import write_text

@@ -82,7 +82,7 @@ def by_functions(folder: Path, session: date, now: str) -> dict[str, Any]:
     from pipelines.partitions import DESK  # noqa: PLC0415
     from resources.providers.files import Files  # noqa: PLC0415
 
-    for module in LOADED_LATER:
+    for module in (*LOADED_LATER, "pipelines.definitions"):
         importlib.import_module(module)
     desk = resource_at(folder, now)
     taken, busy = {"imports": time.perf_counter() - begun, "provider": 0.0}, {"provider": 0.0}

@@ -1,5 +1,7 @@
 """Everything that Dagster loads: assets of all families, checks, jobs, schedules, sensors, the desk."""
 
+import gc
+
 import dagster as dg
 
 from assets.checks import asset_checks
@@ -27,3 +29,6 @@ defs = dg.Definitions(
     resources={"desk": DeskResource()},
     executor=dg.in_process_executor,
 )
+
+# What is loaded by now lives as long as the process: the collector need not walk through it during a run.
+gc.freeze()

@@ -24,10 +24,11 @@ def two_years(sample: History) -> History:
     early = until(sample, sample.sessions[last].item())
     keep = early.session_index >= first
     counts = np.add.reduceat(keep.astype(np.int64), early.offsets[:-1])
-    flat = ("open", "high", "low", "close", "volume", "price_factor", "split_factor", "market_cap")
+    flat = ("open", "high", "low", "close", "volume", "price_factor", "split_factor")
     return replace(
         early,
         sessions=early.sessions[first:],
+        market_cap=None,  # the sample tells none
         session_index=(early.session_index[keep] - first).astype(np.int32),
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         **{name: getattr(early, name)[keep] for name in flat},

@@ -138,9 +138,6 @@ def write(
     replaces = Scope.of(table, scope) if scope is not None else None
     if replaces is not None:
         replaces.refuse_outside(table, rows)
-    elif rows.is_empty():
-        handle = open_table(lake, table)
-        return Commit(table.name, handle.version() if handle else -1, 0, 0, datetime.now(UTC))
     rows = in_order(table, rows)
     return _Write(lake, table, rows, replaces, provenance, uuid.uuid4().hex).commit()
 
@@ -199,10 +196,15 @@ class _Write:
         return create_table(self.lake, self.table, metadata)
 
     def _unchanged(self) -> int | None:
-        """Version of a table whose scope is empty and stays so, as that of most tables on most days."""
-        if self.scope is None or not self.rows.is_empty():
+        """Version of a table that stays as it is, -1 where there is none; None where there is work to do.
+
+        Nothing is appended, or a scope that is empty stays so, as that of most tables on most days.
+        """
+        if not self.rows.is_empty():
             return None
         handle = newest_handle(self.lake, self.table)
+        if self.scope is None:
+            return handle.version() if handle is not None else -1
         return handle.version() if handle is not None and not _rows_in(self.scope, handle) else None
 
     def _append_or_replace(self, handle: DeltaTable, at: datetime) -> None:

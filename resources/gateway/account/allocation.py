@@ -10,7 +10,7 @@ groups, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -178,12 +178,10 @@ def read_groups(text: str, inside: Mapping[str, str]) -> list[Group]:
     AdvisorError
         When the text is no list of groups, or one of them cannot be used.
     """
-    found = []
-    for node in _parsed(text, "ListOfGroups").findall("Group"):
-        listed = node.find("ListOfAccts")
-        pairs = [_member(row) for row in ([] if listed is None else listed)]
-        found.append(_checked(_text(node, "name"), _text(node, "defaultMethod"), pairs, inside))
-    return _named_once(found)
+    return _named_once(
+        _checked(_text(node, "name"), _text(node, "defaultMethod"), map(_member, rows), inside)
+        for node, rows in _lists(text, "ListOfGroups", "Group", "ListOfAccts")
+    )
 
 
 def read_profiles(text: str, inside: Mapping[str, str]) -> list[Group]:
@@ -194,13 +192,10 @@ def read_profiles(text: str, inside: Mapping[str, str]) -> list[Group]:
     AdvisorError
         When the text is no list of profiles, or one of them cannot be used.
     """
-    found = []
-    for node in _parsed(text, "ListOfAllocationProfiles").findall("AllocationProfile"):
-        listed = node.find("ListOfAllocations")
-        pairs = [(_text(row, "acct"), _text(row, "amount")) for row in ([] if listed is None else listed)]
-        method = _PROFILE_TYPES.get(_text(node, "type"), "")
-        found.append(_checked(_text(node, "name"), method, pairs, inside))
-    return _named_once(found)
+    return _named_once(
+        _checked(_text(node, "name"), _PROFILE_TYPES.get(_text(node, "type"), ""), map(_amount, rows), inside)
+        for node, rows in _lists(text, "ListOfAllocationProfiles", "AllocationProfile", "ListOfAllocations")
+    )
 
 
 def read_aliases(text: str, inside: Mapping[str, str]) -> dict[str, str]:
@@ -242,10 +237,16 @@ def _member(row: ElementTree.Element) -> tuple[str, str]:
     """Account of a group and the text of its amount: a bare name, or both."""
     if row.tag == "String":
         return (row.text or "").strip(), ""
+    return _amount(row)
+
+
+def _amount(row: ElementTree.Element) -> tuple[str, str]:
+    """An account and the text of its amount."""
     return _text(row, "acct"), _text(row, "amount")
 
 
-def _named_once(found: list[Group]) -> list[Group]:
+def _named_once(groups: Iterable[Group]) -> list[Group]:
+    found = list(groups)
     names = [one.name for one in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -272,6 +273,15 @@ def _parsed(text: str, root: str) -> ElementTree.Element:
     if found.tag != root:
         raise AdvisorError(f"the document is no {root} but {found.tag}")
     return found
+
+
+def _lists(
+    text: str, root: str, kind: str, rows: str
+) -> Iterator[tuple[ElementTree.Element, list[ElementTree.Element]]]:
+    """Entries of a document, each with the rows of its list."""
+    for node in _parsed(text, root).findall(kind):
+        listed = node.find(rows)
+        yield node, [] if listed is None else list(listed)
 
 
 def _text(node: ElementTree.Element, name: str) -> str:

@@ -33,6 +33,11 @@ class Refusal(NamedTuple):
     text: str
 
 
+def invalid(text: str) -> Refusal:
+    """Refusal of an order whose terms do not fit, in the broker's words."""
+    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+
+
 NO_DEFINITION = Refusal(200, "No security definition has been found for the request")
 READ_ONLY = Refusal(
     321, "Error validating request.-'bN' : cause - The API interface is currently in Read-Only mode."
@@ -63,21 +68,17 @@ def check_account(values: Values, names: Sequence[str], groups: Mapping[str, Gro
     """Refusal of an order for no account of the login, or for none at all where there are several."""
     if group_name(values):
         text = problem(values, names, groups)
-        return Refusal(321, f"Error validating request.-'bH' : cause - {text}") if text else None
+        return invalid(text) if text else None
     if values.get("account") in names or (not values.get("account") and len(names) == 1):
         return None
     if not values.get("account"):
         return Refusal(435, "You must specify an account.")
-    return Refusal(
-        321, f"Error validating request.-'bH' : cause - Invalid account code '{values['account']}'."
-    )
+    return invalid(f"Invalid account code '{values['account']}'.")
 
 
 def _side(values: Values, _: Instrument) -> Refusal | None:
     if values.get("action") not in {"BUY", "SELL", "SSHORT"}:
-        return Refusal(
-            321, f"Error validating request.-'bH' : cause - Invalid side '{values.get('action')}'."
-        )
+        return invalid(f"Invalid side '{values.get('action')}'.")
     return None
 
 
@@ -88,7 +89,7 @@ def _quantity(values: Values, instrument: Instrument) -> Refusal | None:
     if quantity == 0 or quantity is None:
         return Refusal(434, "The order size cannot be zero.")
     if not 0 < quantity < 1e12:
-        return Refusal(321, "Error validating request.-'bH' : cause - Invalid order size.")
+        return invalid("Invalid order size.")
     if instrument.sec_type in {"OPT", "FUT", "BAG"} and quantity != int(quantity):
         return Refusal(10243, "Fractional-sized order cannot be placed via API.")
     return None
@@ -107,29 +108,21 @@ def _prices(values: Values, _: Instrument) -> Refusal | None:
     if is_hedge(values):
         return None
     if kind in {"LMT", "LOC", "LIT", "STP LMT"} and values.get("lmtPrice") is None:
-        return Refusal(321, f"Error validating request.-'bH' : cause - {kind} order needs a limit price.")
+        return invalid(f"{kind} order needs a limit price.")
     if kind in {"STP", "STP LMT", "STP PRT", "MIT", "LIT"} and not values.get("auxPrice"):
-        return Refusal(
-            321, f"Error validating request.-'bH' : cause - {kind} order needs an auxiliary price."
-        )
+        return invalid(f"{kind} order needs an auxiliary price.")
     if kind in {"TRAIL", "TRAIL LIMIT"} and not (values.get("auxPrice") or values.get("trailingPercent")):
-        return Refusal(
-            321, f"Error validating request.-'bH' : cause - {kind} order needs an amount or a percent."
-        )
+        return invalid(f"{kind} order needs an amount or a percent.")
     if kind == "TRAIL LIMIT" and values.get("lmtPriceOffset") is None and values.get("lmtPrice") is None:
-        return Refusal(
-            321, f"Error validating request.-'bH' : cause - {kind} order needs a limit price or its offset."
-        )
+        return invalid(f"{kind} order needs a limit price or its offset.")
     return None
 
 
 def _time_in_force(values: Values, _: Instrument) -> Refusal | None:
     if (values.get("tif") or "") not in TIMES_IN_FORCE:
-        return Refusal(
-            321, f"Error validating request.-'bH' : cause - Invalid time in force '{values['tif']}'."
-        )
+        return invalid(f"Invalid time in force '{values['tif']}'.")
     if values.get("tif") == "GTD" and not values.get("goodTillDate"):
-        return Refusal(321, "Error validating request.-'bH' : cause - GTD order needs a date.")
+        return invalid("GTD order needs a date.")
     return None
 
 
@@ -146,7 +139,7 @@ def _conditions(values: Values, _: Instrument) -> Refusal | None:
     for condition in values.get("conditions") or ():
         wanted = _NEEDED.get(condition["type"], ())
         if any(condition.get(name) is None for name in wanted):
-            return Refusal(321, "Error validating request.-'bH' : cause - Incomplete condition.")
+            return invalid("Incomplete condition.")
     return None
 
 
@@ -159,9 +152,9 @@ def _adjustment(values: Values, _: Instrument) -> Refusal | None:
         return None
     wanted = _ADJUSTED.get(kind)
     if wanted is None or values["orderType"] != "STP":
-        return Refusal(321, f"Error validating request.-'bH' : cause - Cannot adjust a stop to '{kind}'.")
+        return invalid(f"Cannot adjust a stop to '{kind}'.")
     if any(values.get(name) is None for name in ("triggerPrice", *wanted)):
-        return Refusal(321, "Error validating request.-'bH' : cause - Incomplete adjustment.")
+        return invalid("Incomplete adjustment.")
     return None
 
 
@@ -175,7 +168,7 @@ _ADJUSTED = {
 
 def _scale(values: Values, _: Instrument) -> Refusal | None:
     text = misfit(values) if is_scaled(values) else ""
-    return Refusal(321, f"Error validating request.-'bH' : cause - {text}") if text else None
+    return invalid(text) if text else None
 
 
 def _hedge(values: Values, _: Instrument) -> Refusal | None:
@@ -196,7 +189,7 @@ def _hedge(values: Values, _: Instrument) -> Refusal | None:
         return Refusal(387, f"Unsupported order type for a hedging order: {values.get('orderType')}.")
     else:
         return None
-    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+    return invalid(text)
 
 
 def _delta_neutral(values: Values, instrument: Instrument) -> Refusal | None:
@@ -211,7 +204,7 @@ def _delta_neutral(values: Values, instrument: Instrument) -> Refusal | None:
         text = "A delta neutral order is hedged with the underlying of its option."
     else:
         return None
-    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+    return invalid(text)
 
 
 def _parameter_fits(values: Values) -> bool:

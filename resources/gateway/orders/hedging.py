@@ -26,7 +26,7 @@ from resources.gateway.instruments.blackscholes import (
 )
 from resources.gateway.instruments.database import Instrument
 from resources.gateway.orders.attached import attach
-from resources.gateway.orders.checks import Refusal
+from resources.gateway.orders.checks import Refusal, invalid
 from resources.gateway.orders.ticket import Ticket
 from resources.gateway.orders.translate import hedge_parameter, is_hedge, neutral_type
 from resources.gateway.wire.layout.fields import Values
@@ -47,7 +47,7 @@ def check_hedge(broker: Broker, parent: Ticket, values: Values, instrument: Inst
     A beta that the client leaves out is worked out and written into the order.
     """
     text = _misfit(broker, parent, values, instrument)
-    return Refusal(321, f"Error validating request.-'bH' : cause - {text}") if text else None
+    return invalid(text) if text else None
 
 
 def begin(hedge: Ticket) -> None:

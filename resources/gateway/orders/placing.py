@@ -16,6 +16,7 @@ from resources.gateway.orders.checks import (
     Refusal,
     check_account,
     check_order,
+    invalid,
 )
 from resources.gateway.orders.scaling import begin, offer_position
 from resources.gateway.orders.ticket import Ticket, open_order
@@ -301,7 +302,7 @@ def _refuse_allocation(values: Values) -> Refusal | None:
     if values["allocation"]:
         return None
     text = f"Nothing to trade for any account of group {group_name(values)!r}."
-    return Refusal(321, f"Error validating request.-'bH' : cause - {text}")
+    return invalid(text)
 
 
 def _refuse_parent(broker: Broker, client_id: int, values: Values, instrument: Instrument) -> Refusal | None:

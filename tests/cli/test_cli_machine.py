@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import socket
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from delta import create_lake
 from pipelines.cli import context
 from pipelines.cli.ui import INSTANCE, dagster_environment
 from resources.config import load_desk
+from tests.full_disk import no_room_beyond
 
 from .conftest import Desk
 
@@ -94,13 +94,8 @@ def test_half_a_dagster_home_is_never_left(tmp_path: Path, monkeypatch: pytest.M
     """An empty file of settings would be kept for ever, and Dagster would report home."""
     monkeypatch.chdir(tmp_path)
     desk = load_desk(None, {})
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (16, hard))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            dagster_environment(desk)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with no_room_beyond(16), pytest.raises(OSError, match="File too large"):
+        dagster_environment(desk)
     assert not (tmp_path / ".dagster" / "dagster.yaml").exists()
     dagster_environment(desk)
     written = (tmp_path / ".dagster" / "dagster.yaml").read_text(encoding="utf-8")

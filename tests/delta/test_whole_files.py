@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from delta.whole_files import whole_file, write_text
-
-
-@contextmanager
-def no_room_beyond(size: int) -> Iterator[None]:
-    """No file of this process may grow beyond some bytes, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from tests.full_disk import no_room_beyond
 
 
 def test_an_interrupt_leaves_what_was_there(tmp_path: Path) -> None:

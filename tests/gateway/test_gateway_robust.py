@@ -217,6 +217,24 @@ def test_frames_that_no_client_sends_end_that_connection_alone(play):
     play(scenario)
 
 
+def test_who_sends_too_much_is_told_so_before_the_connection_ends(play):
+    async def scenario(desk):
+        reader, writer = await asyncio.open_connection("127.0.0.1", desk.gateway.port)
+        writer.write(b"API\0" + b"\0\0\0\x09v157..178" + pack(["71", "2", "9", ""]))
+        # Far more than is read at once: the end of it is still on its way when the gateway has enough.
+        writer.write(pack(["49", "1"]) * 500_000)
+        frames = FrameReader()
+        told: list[list[str]] = []
+        while data := await asyncio.wait_for(reader.read(65536), 5):
+            frames.feed(data)
+            told += [unpack(payload) for payload in frames.payloads()]
+        assert told[-1][2:4] == ["-1", "100"]
+        writer.close()
+        assert (await desk.connect(1)).isConnected()
+
+    play(scenario)
+
+
 def test_unreadable_requests_are_refused_with_their_bytes_and_the_connection_stays(play):
     async def scenario(desk):
         await desk.market(AAPL=100.0)

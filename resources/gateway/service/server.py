@@ -23,6 +23,7 @@ log = logging.getLogger("desk.gateway")
 
 HOST = "127.0.0.1"
 _TICK = 1.0
+_LINGER = 1.0
 
 
 class Connection:
@@ -39,6 +40,22 @@ class Connection:
         """Close the socket after what was written to it."""
         self.session.closing = True
         self.writer.close()
+
+    async def finish(self) -> None:
+        """Send what was written to its end, then close.
+
+        A socket that is closed with input unread is reset, and the reason for closing is lost with it: what
+        the client still sends is read and dropped until it closes its side, for a bounded time.
+        """
+        try:
+            self.writer.write_eof()
+            async with asyncio.timeout(_LINGER):
+                while await self.reader.read(65536):
+                    pass
+        except OSError:  # gone already, or silent for too long
+            pass
+        finally:
+            self.close()
 
     def abort(self) -> None:
         """Reset the socket."""
@@ -122,10 +139,10 @@ class Server:
             log.warning("client %d: %s", connection.session.client_id, error)
         finally:
             self._forget(connection)
-            connection.close()
+            await connection.finish()
 
     async def _read(self, connection: Connection, *, silent: bool) -> None:
-        while data := await connection.reader.read(65536):
+        while not connection.session.closing and (data := await connection.reader.read(65536)):
             if silent:
                 continue
             connection.frames.feed(data)
@@ -243,9 +260,9 @@ class Server:
         for delay, data in burst.delayed:
             self._later(delay, lambda data=data: self._write(connection, data))
         self._write_burst(connection, burst)
-        if outcome.close:
+        if outcome.close:  # of the client's own request: whoever reads it finishes the connection
             self._forget(connection)
-            connection.close()
+            connection.session.closing = True
 
     def _write_burst(self, connection: Connection, burst: Burst) -> None:
         if burst.pieces:

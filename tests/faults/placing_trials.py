@@ -32,6 +32,7 @@ from resources.brokers.placing import Decide, Placing
 from resources.gateway.running import RunningGateway, running_gateway
 from resources.gateway.settings import Settings
 from tests.brokers.world import NO_COSTS, ROWS, SYMBOLS, bracket, entry
+from tests.faults.run_apart import Job, run_apart
 from trading.book import PlacementConfig
 from trading.placement import ENDED, Intent, PlacingPolicy, newest, next_steps, standings
 
@@ -86,10 +87,6 @@ EVENTS = (
 """What may happen to the gateway in the middle of a run."""
 
 
-class Death(BaseException):
-    """The end of the job's process, as a trial within one process plays it."""
-
-
 @dataclass
 class Result:
     """What a trial found."""
@@ -112,7 +109,7 @@ class Result:
 
 @dataclass
 class Trial:
-    """One trial in one process.
+    """One trial: runs that are to die are processes of their own, killed by SIGKILL; the others are not.
 
     Parameters
     ----------
@@ -121,7 +118,7 @@ class Trial:
     forced : sequence of str, optional
         Faults; else random ones.
     death : (str, int), optional
-        Point at which the first run dies, and for the how-many-th time; else random.
+        Point at which the first run is killed, and for the how-many-th time; else random.
     """
 
     seed: int
@@ -136,6 +133,7 @@ class Trial:
         self.faults = list(self.forced) if self.forced is not None else self._choose_faults()
         self.result = Result(self.seed, list(self.faults), [])
         self.errors: list[str] = []
+        self.undecoded: list[str] = []
         self.shift = timedelta()
         self.waiting: tuple[str, ...] = ()
 
@@ -187,15 +185,27 @@ class Trial:
         event: Callable[[], Awaitable[None]] | None = None,
         pace: Pace = CALM,
     ) -> None:
-        """One run of the job; it may die, and something may happen at the gateway meanwhile."""
+        """One run of the job; it may be killed, and something may happen at the gateway meanwhile."""
         self.result.runs += 1
-        reached: Counter[str] = Counter()
+        happening = asyncio.ensure_future(self._later(event)) if event is not None else None
 
-        def reach(point: str) -> None:
-            reached[point] += 1
-            if death is not None and (point, reached[point]) == death:
-                raise Death(point)
+        async def job(journal: MemoryJournal) -> tuple[str, ...]:
+            return await self._job(journal, pace)
 
+        try:
+            if death is None:
+                self.waiting = await asyncio.wait_for(job(self.journal), RUN_LIMIT)
+            else:
+                await self._run_to_death(job, death)
+        except TimeoutError:
+            self.result.blame(f"a run did not end within {RUN_LIMIT:g} s")
+        except BrokerError as error:
+            self.errors.append(str(error))
+        finally:
+            if happening is not None:
+                await happening
+
+    async def _job(self, journal: MemoryJournal, pace: Pace) -> tuple[str, ...]:
         broker = IBBroker(
             {symbol: Instrument(symbol, symbol, "stock") for symbol in SYMBOLS},
             port=self.gateway.port,
@@ -205,22 +215,25 @@ class Trial:
         )
         limits = PlacementConfig(look_seconds=SPACING.total_seconds(), orders_per_minute=10_000)
         policy = PlacingPolicy(CLIENT, limits, SPACING)
-        placing = Placing(
-            broker, self.journal, NoLease(), policy, pace, self._now, decide=self.decide(), reach=reach
-        )
-        happening = asyncio.ensure_future(self._later(event)) if event is not None else None
+        placing = Placing(broker, journal, NoLease(), policy, pace, self._now, decide=self.decide())
         try:
-            self.waiting = (await asyncio.wait_for(placing.run(), RUN_LIMIT)).waiting
-        except Death as end:
-            self.result.deaths.append(str(end))
-        except TimeoutError:
-            self.result.blame(f"a run did not end within {RUN_LIMIT:g} s")
-        except BrokerError as error:
-            self.errors.append(str(error))
+            return (await placing.run()).waiting
         finally:
-            if happening is not None:
-                await happening
             await broker.disconnect()
+
+    async def _run_to_death(self, job: Job, death: tuple[str, int]) -> None:
+        """A run in a process of its own, killed when it reaches a point for the n-th time, if it does."""
+        point, count = death
+        ending = await run_apart(job, self.journal, f"{point}:{count}", RUN_LIMIT)
+        self.undecoded += ending.undecoded
+        if ending.late:
+            raise TimeoutError
+        if ending.killed:
+            self.result.deaths.append(point)
+        elif ending.error:
+            raise BrokerError(ending.error)
+        else:
+            self.waiting = ending.waiting
 
     def _now(self) -> datetime:
         return datetime.now(UTC) + self.shift
@@ -298,7 +311,7 @@ class Trial:
         if self.death != "random":
             chosen, self.death = self.death, None
             return chosen if isinstance(chosen, tuple) else None
-        if self.random.random() < 0.4:
+        if self.random.random() < 0.5:
             return None
         return self.random.choice(crash.POINTS), self.random.choice((1, 1, 2, 3))
 
@@ -458,8 +471,9 @@ async def play(seed: int, **options: Any) -> Result:
             async with running_gateway(settings, Path(folder)) as gateway:
                 trial = Trial(seed, gateway, **options)
                 result = await trial.play()
-                if decoder.lines and not {"garbage", "malformed_version", "oversize"} & set(result.faults):
-                    result.blame(f"the client could not decode: {decoder.lines[0]}")
+                lines = [*decoder.lines, *trial.undecoded]
+                if lines and not {"garbage", "malformed_version", "oversize"} & set(result.faults):
+                    result.blame(f"the client could not decode: {lines[0]}")
                 return result
     finally:
         logger.removeHandler(decoder)

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -55,5 +56,6 @@ def kill_after(process: BaseProcess, seconds: float) -> None:
     """Kill the job, wherever it is."""
     time.sleep(seconds)
     if process.pid is not None and process.is_alive():
-        os.kill(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended since
+            os.kill(process.pid, signal.SIGKILL)
     process.join(10)

@@ -20,8 +20,10 @@ from trading.book import BookConfig
 
 AFTER_CLOSE = timedelta(minutes=5)
 """When the evening of a session begins, as on the schedule."""
-PACE = Pace(connect=10.0, request=10.0, poll=0.02, follow=5.0, patience=60.0, backoff=(0.1, 0.5, 2.0))
-"""Times for a gateway on this machine."""
+PACE = Pace(
+    connect=10.0, request=10.0, poll=0.02, follow=5.0, patience=60.0, backoff=(0.1, 0.5, 2.0), messages=0
+)
+"""Times for a gateway on this machine, which bears any number of messages."""
 
 
 class EveningError(RuntimeError):

@@ -60,7 +60,7 @@ class Outgoing(NamedTuple):
 
 @dataclass(frozen=True)
 class Pace:
-    """Times that bound every wait, in seconds.
+    """Times that bound every wait, in seconds, and how fast a broker may be asked.
 
     Attributes
     ----------
@@ -76,6 +76,9 @@ class Pace:
         Before each further attempt to connect; the last one repeats.
     history : float
         Longest pause before a request for past data that the gateway's limits may ask for.
+    messages : int
+        Messages a second that the gateway is sent, orders included; 0: no limit. IB ends the connection of
+        who sends more than half as many as the account has lines of market data: 50 by default.
     """
 
     connect: float = 10.0
@@ -86,6 +89,7 @@ class Pace:
     patience: float = 300.0
     backoff: tuple[float, ...] = (2.0, 5.0, 10.0, 30.0, 60.0)
     history: float = 60.0
+    messages: int = 40
 
 
 class Broker(Protocol):

@@ -146,6 +146,7 @@ class IBBroker:
         ib = IB()
         ib.RaiseRequestErrors = True
         ib.TimezoneTWS = "UTC"
+        ib.client.MaxRequests = self._pace.messages
         ib.errorEvent += self._hear_error
         self._listen(ib)
         self._ib = ib

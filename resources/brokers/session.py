@@ -164,6 +164,7 @@ def pace_of(desk: DeskConfig, book: BookConfig) -> Pace:
         request=desk.broker.connect_timeout,
         follow=limits.follow_seconds,
         patience=max(120.0, limits.follow_seconds + 6 * limits.look_seconds),
+        messages=desk.broker.messages_per_second,
     )
 
 

@@ -76,6 +76,8 @@ class BrokerConfig(Model):
         Account to trade; empty: the only one of the login.
     connect_timeout : float
         Seconds.
+    messages_per_second : int
+        Most messages that the gateway is sent; IB bears half as many as the account has lines of market data.
     """
 
     host: str = "127.0.0.1"
@@ -83,6 +85,7 @@ class BrokerConfig(Model):
     client_id: int = Field(default=17, ge=0, le=2_147_483_647)
     account: str = ""
     connect_timeout: float = Field(default=10.0, gt=0, le=300)
+    messages_per_second: int = Field(default=40, ge=1, le=1000)
 
 
 class NotificationsConfig(Model):

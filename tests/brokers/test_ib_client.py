@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -55,9 +57,7 @@ _ids = itertools.count(1000)
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadGateway]:
     """A gateway for all tests of the module, with stocks, a pair and a coin."""
-    running = ThreadGateway(
-        tmp_path_factory.mktemp("gateway"), replace(GATEWAY, max_messages=0, pacing=False)
-    )
+    running = ThreadGateway(tmp_path_factory.mktemp("gateway"), replace(GATEWAY, pacing=False))
     give_prices(running)
     rows = [
         {"symbol": "EURUSD", "asset_class": "fx", "currency": "USD"},
@@ -726,3 +726,24 @@ def test_a_day_of_the_gateway_begins_at_its_midnight(
         gateway, lambda broker: broker.look(), timezone=zone, clock=lambda: datetime.fromisoformat(now)
     )
     assert view.day_began == datetime.fromisoformat(began)
+
+
+@pytest.mark.parametrize(("messages", "borne"), [(9, True), (0, False)])
+def test_messages_are_sent_no_faster_than_the_gateway_bears_them(
+    tmp_path: Path, messages: int, *, borne: bool
+) -> None:
+    """A gateway that bears ten messages a second ends the connection of who does not wait."""
+    narrow = ThreadGateway(tmp_path, replace(GATEWAY, max_messages=10))
+    try:
+        give_prices(narrow)
+
+        async def ask_twenty_times(broker: IBBroker) -> list[int]:
+            with contextlib.suppress(BrokerError):
+                for _ in range(20):
+                    await broker.time()
+            return [code for _, code, _ in broker.codes]
+
+        codes = run(narrow, ask_twenty_times, pace=replace(PATIENT, messages=messages))
+        assert (100 not in codes) == borne
+    finally:
+        narrow.stop()

@@ -27,14 +27,14 @@ NO_COSTS = CostsConfig(stock=FREE, crypto=FREE, fx=FREE, option=FREE)
 SESSION = date(2026, 11, 19)
 NOW = datetime(2026, 11, 20, 16, tzinfo=UTC)
 """In the session after the decision, by day in New York."""
-PACE = Pace(connect=2, request=2, quote=1, poll=0.01, follow=2, patience=20, backoff=(0.02, 0.05))
+PACE = Pace(connect=2, request=2, quote=1, poll=0.01, follow=2, patience=20, backoff=(0.02, 0.05), messages=0)
 BY = Provenance("test", "test", "0")
 SYMBOLS = ("AAPL", "MSFT", "IBM")
 ROWS = [
     {"symbol": symbol, "asset_class": "stock", "exchange": "XNAS", "currency": "USD", "name": symbol}
     for symbol in SYMBOLS
 ]
-GATEWAY = Settings(costs=NO_COSTS)
+GATEWAY = Settings(costs=NO_COSTS, max_messages=0)
 
 
 def entry(ref: str = "DENTRY", symbol: str = "AAPL", **changes: Any) -> Intent:

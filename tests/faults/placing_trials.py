@@ -38,10 +38,26 @@ from trading.placement import ENDED, Intent, PlacingPolicy, newest, next_steps, 
 
 CLIENT = 17
 FAULTY = Pace(
-    connect=0.2, request=0.15, quote=0.1, poll=0.004, follow=0.05, patience=0.6, backoff=(0.005, 0.02)
+    connect=0.2,
+    request=0.15,
+    quote=0.1,
+    poll=0.004,
+    follow=0.05,
+    patience=0.6,
+    backoff=(0.005, 0.02),
+    messages=0,
 )
 """Times of runs with faults: short, so that what never comes costs little."""
-CALM = Pace(connect=3.0, request=3.0, quote=1.0, poll=0.004, follow=0.05, patience=8.0, backoff=(0.005, 0.02))
+CALM = Pace(
+    connect=3.0,
+    request=3.0,
+    quote=1.0,
+    poll=0.004,
+    follow=0.05,
+    patience=8.0,
+    backoff=(0.005, 0.02),
+    messages=0,
+)
 """Times of runs without: long enough for a busy machine."""
 SPACING = timedelta(seconds=0.02)
 RUN_LIMIT = 12.0
@@ -464,7 +480,11 @@ async def play(seed: int, **options: Any) -> Result:
     logger = logging.getLogger("ib_async.Decoder")
     logger.addHandler(decoder)
     settings = Settings(
-        costs=NO_COSTS, seed=seed, strict_ids=seed % 3 == 0, execution_time=("zone", "utc", "bare")[seed % 3]
+        costs=NO_COSTS,
+        max_messages=0,
+        seed=seed,
+        strict_ids=seed % 3 == 0,
+        execution_time=("zone", "utc", "bare")[seed % 3],
     )
     try:
         with tempfile.TemporaryDirectory(prefix="placing") as folder:

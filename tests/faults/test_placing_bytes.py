@@ -24,7 +24,7 @@ from resources.gateway.running import RunningGateway, running_gateway
 from tests.brokers.world import GATEWAY, ROWS, SYMBOLS, bracket, entry
 from trading.placement import Event, Intent, PlacingPolicy, newest, standings
 
-PACE = Pace(connect=3, request=3, quote=1, poll=0.004, follow=0.05, patience=10, backoff=(0.005,))
+PACE = Pace(connect=3, request=3, quote=1, poll=0.004, follow=0.05, patience=10, backoff=(0.005,), messages=0)
 SPACING = timedelta(seconds=0.01)
 
 

@@ -10,7 +10,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from pipelines import cli
 from pipelines.cli import commands
 from pipelines.cli.exits import Exit, MissingError, RefusedError, exit_code
 from resources.config import ConfigError
+from tests.waiting import wait_until
 
 from .conftest import PROGRAM, Desk
 
@@ -251,10 +251,12 @@ def test_an_interrupt_is_code_130(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    deadline = time.monotonic() + 30
-    while not _waits_for_input(process.pid):
+
+    def waits() -> bool:
         assert process.poll() is None
-        assert time.monotonic() < deadline
+        return _waits_for_input(process.pid)
+
+    wait_until(waits)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (130, b"desk: interrupted\n")

@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +14,7 @@ from lake_rows import BY, bars, data_files, days, regimes, run_python
 
 import delta
 from delta.contracts import Bars, Regimes
+from tests.waiting import wait_until
 
 BIG_APPEND = """
 import sys
@@ -49,12 +49,6 @@ print("done", flush=True)
 """
 
 
-def wait_for(seen: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not seen():
-        assert time.monotonic() < deadline
-
-
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
@@ -68,7 +62,7 @@ def test_killed_with_half_of_the_data_written(lake: delta.Lake) -> None:
     writer.stdin.write("go\n")
     writer.stdin.flush()
     table = lake.path / "bars"
-    wait_for(lambda: any("#" in name for name in names(table)))
+    wait_until(lambda: any("#" in name for name in names(table)))
     writer.kill()
     assert writer.communicate()[0] == ""
     assert writer.returncode == -signal.SIGKILL
@@ -89,9 +83,8 @@ def test_killed_at_any_time_the_table_is_whole(lake: delta.Lake) -> None:
         writer = run_python(MANY_REPLACEMENTS, lake.uri, begun)
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
-        wait_for(lambda before=version: delta.resolve(lake, Regimes) > before)  # type: ignore[misc]
-        until = time.monotonic() + clock.uniform(0.0, 0.06)
-        wait_for(lambda end=until: time.monotonic() >= end)  # type: ignore[misc]
+        wait_until(lambda before=version: delta.resolve(lake, Regimes) > before)  # type: ignore[misc]
+        time.sleep(clock.uniform(0.0, 0.06))  # the draw of the moment at which it dies
         writer.kill()
         writer.communicate()
         after = delta.resolve(lake, Regimes)

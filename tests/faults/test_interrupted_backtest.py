@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from delta import Lake
 from delta.contracts import TABLES
 from pipelines.interrupts import interrupts_kept
 from tests.assets.walks import COMPARED, hashes, rows
+from tests.waiting import wait_until
 
 PROGRAM = Path(sys.executable).with_name("desk")
 BOOK = """
@@ -63,12 +63,14 @@ def version(folder: Path, table: str) -> int:
     return max((int(name[:20]) for name in names if name.endswith(".json") and "#" not in name), default=-1)
 
 
-def wait_until(seen: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait for a condition while the process lives."""
-    deadline = time.monotonic() + 60
-    while not seen():
+def reach(moment: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for a moment while the process lives."""
+
+    def seen() -> bool:
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
+        return moment()
+
+    wait_until(seen)
 
 
 def written(table: str) -> Callable[[Path], Callable[[], bool]]:
@@ -142,7 +144,7 @@ def test_killed_at_any_moment(project: Path, undisturbed: Mapping[str, str], tmp
     for name, moment in MOMENTS.items():
         seen = moment(folder)
         process = start(folder)
-        wait_until(seen, process)
+        reach(seen, process)
         process.kill()
         assert process.wait(timeout=30) == -signal.SIGKILL, name
         refuse_torn(delta.open_lake(folder / "lake"))
@@ -161,7 +163,7 @@ def test_interrupted_at_any_moment(project: Path, undisturbed: Mapping[str, str]
             continue
         seen = moment(folder)
         process = start(folder)
-        wait_until(seen, process)
+        reach(seen, process)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
         assert (process.returncode, output, errors) == (130, "", "desk: interrupted\n"), name

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from unittest import mock
 
 import polars as pl
 import pytest
@@ -22,7 +23,7 @@ from resources.providers.base import Request
 from resources.providers.sample import Sample
 
 from .conftest import PROGRAM
-from .shell import Done, Shell
+from .shell import Done, Shell, own_environment
 
 CONFIG = """
 [data.order]
@@ -69,25 +70,24 @@ class Project:
         assert text.count(old) == 1, (name, old)
         self.write(name, text.replace(old, new))
 
-    def desk(
-        self, *arguments: str, file_size: int | None = None, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command; ``file_size`` is the size in bytes at which the disk is full."""
+    def desk(self, *arguments: str) -> Done:
+        """Run a command by the program's entry function."""
+        with mock.patch.object(sys, "path", [*sys.path]):
+            done = Shell(self.folder).desk(*arguments)
+        sys.modules.pop("mine", None)  # another one in each case
+        return done
 
-        def limit() -> None:
-            assert file_size is not None
-            resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
-
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("DESK_", "DAGSTER_"))}
+    def desk_on_a_full_disk(self, *arguments: str, file_size: int) -> subprocess.CompletedProcess[str]:
+        """Run a command in a process whose files cannot grow beyond so many bytes."""
         return subprocess.run(
             [str(PROGRAM), *arguments],
             cwd=self.folder,
-            env=clean | variables,
+            env=own_environment(),
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-            preexec_fn=None if file_size is None else limit,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size)),
         )
 
     def lake(self) -> Mapping[str, str]:
@@ -107,7 +107,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for symbol in ("AAPL", "MSFT"):
         prices(symbol).write_csv(made.folder / "data" / f"{symbol}.csv")
     done = made.desk("backtest", "--book", "small")
-    assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+    assert (done.code, done.err.count("\n")) == (0, 1), done.err
     return made
 
 
@@ -419,18 +419,11 @@ QUARANTINED = {"repeated bar", "bars not in order", "negative price", "price tha
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_bad_input_is_one_line_and_writes_nothing(
-    project: Project, case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bad_input_is_one_line_and_writes_nothing(project: Project, case: str) -> None:
     broken, arguments, code, line = CASES[case]
     broken(project)
     before = project.lake()
-    if (project.folder / "mine.py").exists():  # another module of this name in each case
-        process = project.desk(*arguments)
-        done = Done(process.returncode, process.stdout, process.stderr)
-    else:
-        monkeypatch.setattr(sys, "path", [*sys.path])
-        done = Shell(project.folder).desk(*arguments)
+    done = project.desk(*arguments)
     first, _, rest = f"desk: {line}\n".replace("{folder}", str(project.folder)).partition("{any}")
     assert done.err.startswith(first)
     assert done.err.endswith(rest)
@@ -445,15 +438,15 @@ def test_bad_input_is_one_line_and_writes_nothing(
 def test_one_symbol_that_cannot_be_refreshed_is_told_beside_the_result(project: Project) -> None:
     last_prices("-1", "-1", "-1", "-1", "5")(project)
     done = project.desk(*BACKTEST)
-    assert done.returncode == 0
-    told, run = done.stderr.splitlines()
+    assert done.code == 0
+    told, run = done.err.splitlines()
     assert told.startswith("desk: AAPL: nothing written: bars 2005-01-31 break the rule 'positive price'")
     assert run.startswith("run ")
 
 
 def test_a_file_that_cannot_grow(project: Project) -> None:
     shutil.rmtree(project.folder / "lake")
-    done = project.desk("data", "ingest", file_size=15_000)
+    done = project.desk_on_a_full_disk("data", "ingest", file_size=15_000)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(
@@ -461,7 +454,7 @@ def test_a_file_that_cannot_grow(project: Project) -> None:
     )
     assert not [name for name in project.lake() if name.startswith("bars/_delta_log/00000000000000000001")]
     again = project.desk("data", "ingest")
-    assert (again.returncode, again.stderr) == (0, "")
+    assert (again.code, again.err) == (0, "")
 
 
 @pytest.fixture
@@ -493,14 +486,14 @@ def test_a_disk_that_is_full_in_the_middle_of_a_run(project: Project, mount: Cal
         ballast.write(b"\0" * (free - 60_000))
     before = versions(lake)
     done = project.desk(*BACKTEST)
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "no room left to write; free space and run again" in done.stderr
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "no room left to write; free space and run again" in done.err
     after = versions(lake)
     assert after["portfolio"] == before["portfolio"]
     (lake / "ballast").unlink()
     again = project.desk(*BACKTEST)
-    assert again.returncode == 0, again.stderr
+    assert again.code == 0, again.err
     assert versions(lake)["portfolio"] == before["portfolio"] + 1
 
 
@@ -509,10 +502,10 @@ def test_a_lake_that_is_read_only(project: Project, mount: Callable[..., None]) 
     mount("--bind", lake, lake)
     mount("-o", "remount,ro,bind", lake)
     done = project.desk(*BACKTEST)
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "cannot be written; check permissions and mount" in done.stderr
-    assert project.desk("query", "select count(*) from portfolio").returncode == 0
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "cannot be written; check permissions and mount" in done.err
+    assert project.desk("query", "select count(*) from portfolio").code == 0
 
 
 def versions(lake: Path) -> Mapping[str, int]:
@@ -524,16 +517,16 @@ def versions(lake: Path) -> Mapping[str, int]:
 def test_the_debug_option_shows_where_a_run_failed(project: Project) -> None:
     own("raise KeyError('no such column')")(project)
     done = project.desk("--debug", *OWN_BACKTEST)
-    assert done.returncode == 3
-    assert done.stderr.startswith("Traceback")
-    assert "\nin run " in done.stderr
-    assert done.stderr.endswith("(line 6: raise KeyError('no such column'))\n")
+    assert done.code == 3
+    assert done.err.startswith("Traceback")
+    assert "\nin run " in done.err
+    assert done.err.endswith("(line 6: raise KeyError('no such column'))\n")
 
 
 def test_a_bad_value_in_json_is_still_one_line(project: Project) -> None:
     done = project.desk("replay", "small", "2004-13-01", "--json")
-    assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == "desk: '2004-13-01' is no date; write it like 2020-01-31\n"
+    assert (done.code, done.out) == (3, "")
+    assert done.err == "desk: '2004-13-01' is no date; write it like 2020-01-31\n"
     good = project.desk("replay", "small", "2004-12-15", "--json")
-    assert (good.returncode, good.stderr) == (0, "")
-    assert json.loads(good.stdout)["identical"] is True
+    assert (good.code, good.err) == (0, "")
+    assert json.loads(good.out)["identical"] is True

@@ -73,7 +73,7 @@ def demo_walked(sample_market: Market, tmp_path_factory: pytest.TempPathFactory)
     """The demonstration book over AAPL's 2:1 split of 2005-02-28, which it holds."""
     made = sample_market.copy(tmp_path_factory.mktemp("demo"))
     backfill(made.lake, DEMO, DEMO.start, date(2005, 3, 15))
-    return Walked(DEMO, date(2004, 12, 20), date(2005, 3, 15), made)
+    return Walked(DEMO, date(2005, 2, 1), date(2005, 3, 15), made)
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,11 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return walked, lake
 
 
-def test_sixty_sessions_one_by_one_equal_one_backfill(both: Both) -> None:
+def test_weeks_of_sessions_one_by_one_equal_one_backfill(both: Both) -> None:
     walked, scheduled = both
     backfilled = walked.lake
     span = (walked.first, walked.last)
-    assert len(days_of(*span)) >= 55
+    assert len(days_of(*span)) >= 30
     assert hashes(scheduled, walked.book.name, *span) == hashes(backfilled, walked.book.name, *span)
     held = frames(backfilled, walked.book.name, *span)
     empty = {table for table in COMPARED if held[table].is_empty()}

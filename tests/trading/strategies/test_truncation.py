@@ -18,9 +18,9 @@ from trading.strategies.truncation import DIFFERENCES, truncation_differences
 
 
 @pytest.fixture(scope="module")
-def two_years(sample: History) -> History:
-    """Real bars around the split of 2005-02-28 with dividends, and a year of warm-up."""
-    first, last = 1_000, 1_420
+def past(sample: History) -> History:
+    """Real bars around the split of 2005-02-28 with dividends, and what comes before them as warm-up."""
+    first, last = 1_060, 1_360
     early = until(sample, sample.sessions[last].item())
     keep = early.session_index >= first
     counts = np.add.reduceat(keep.astype(np.int64), early.offsets[:-1])
@@ -40,11 +40,11 @@ def days(history: History, first: int = 0) -> Iterator[date]:
 
 
 @pytest.mark.parametrize("key", BUILT_IN)
-def test_every_registered_strategy_at_every_session(key: str, two_years: History) -> None:
+def test_every_registered_strategy_at_every_session(key: str, past: History) -> None:
     strategy = load(StrategyConfig(key=key), key)
-    whole = strategy.research(two_years, slice(None))
+    whole = strategy.research(past, slice(None))
     assert whole.signals.height > 0
-    differences = truncation_differences(strategy, two_years, days(two_years))
+    differences = truncation_differences(strategy, past, days(past))
     assert differences.is_empty(), differences.head()
 
 
@@ -72,9 +72,9 @@ class WholeSample(FramedStrategy):
         return frame.with_columns(weight=above.cast(pl.Float64))
 
 
-def test_a_look_at_tomorrow_is_found_on_the_last_session_known(two_years: History) -> None:
-    cuts = list(days(two_years))[100:140]
-    found = truncation_differences(Tomorrow(), two_years, cuts)
+def test_a_look_at_tomorrow_is_found_on_the_last_session_known(past: History) -> None:
+    cuts = list(days(past))[100:140]
+    found = truncation_differences(Tomorrow(), past, cuts)
     assert found.schema == DIFFERENCES
     assert found.height > 0
     assert (found["session"] == found["cut"]).all()
@@ -83,9 +83,9 @@ def test_a_look_at_tomorrow_is_found_on_the_last_session_known(two_years: Histor
     assert vanished["without_future"].null_count() == vanished.height
 
 
-def test_a_statistic_of_the_whole_sample_is_found(two_years: History) -> None:
-    cut = two_years.sessions[200].item()
-    found = truncation_differences(WholeSample(), two_years, [cut])
+def test_a_statistic_of_the_whole_sample_is_found(past: History) -> None:
+    cut = past.sessions[150].item()
+    found = truncation_differences(WholeSample(), past, [cut])
     changed = found.filter(column="weight")
     assert changed.height > 0
     assert {"0.0", "1.0"} >= set(changed["with_future"]) | set(changed["without_future"])

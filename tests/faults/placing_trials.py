@@ -37,17 +37,6 @@ from trading.book import PlacementConfig
 from trading.placement import ENDED, Intent, PlacingPolicy, newest, next_steps, standings
 
 CLIENT = 17
-FAULTY = Pace(
-    connect=0.2,
-    request=0.15,
-    quote=0.1,
-    poll=0.004,
-    follow=0.05,
-    patience=0.6,
-    backoff=(0.005, 0.02),
-    messages=0,
-)
-"""Times of runs with faults: short, so that what never comes costs little."""
 CALM = Pace(
     connect=3.0,
     request=3.0,
@@ -58,7 +47,9 @@ CALM = Pace(
     backoff=(0.005, 0.02),
     messages=0,
 )
-"""Times of runs without: long enough for a busy machine."""
+"""Times of runs without faults: long enough for a busy machine."""
+FAULTY = replace(CALM, connect=0.2, request=0.15, quote=0.1, patience=0.6)
+"""Times of runs with faults: short, so that what never comes costs little."""
 SPACING = timedelta(seconds=0.02)
 RUN_LIMIT = 12.0
 """Seconds within which every run must end by itself."""

@@ -13,6 +13,7 @@ import pytest
 from delta.contracts import OrderEvents
 from pipelines.placing import place_orders
 from pipelines.sensors import approved_orders
+from resources.brokers.lease import lease_of
 from resources.desk import DeskResource
 from resources.gateway import process
 from tests.brokers.conftest import RealGateway, start_gateway
@@ -58,6 +59,12 @@ def desk(tmp_path: Path, gateway: RealGateway) -> DeskResource:
     return DeskResource(config_file=str(folder / "desk.toml"), fixed_now=NOW.isoformat())
 
 
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run be asked for again at once."""
+    monkeypatch.setattr("pipelines.sensors.FIRST_PAUSE", 0.0)
+
+
 def tick(desk: DeskResource, instance: dg.DagsterInstance, cursor: str | None = None) -> list[dg.RunRequest]:
     """What one tick of the sensor asks for."""
     context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"desk": desk})
@@ -91,22 +98,27 @@ def test_ticks_without_a_cursor_and_runs_by_hand_place_an_order_once(
     assert world.states() == {"D1E": "FILLED", "D1S": "ACKED", "D1T": "ACKED", "D2": "FILLED"}
 
 
-def test_a_run_that_failed_is_wanted_again(world: World, desk: DeskResource, gateway: RealGateway) -> None:
+def test_a_run_that_failed_is_wanted_again(
+    world: World, desk: DeskResource, gateway: RealGateway, no_pause: None
+) -> None:
     world.approve(entry("D1", order_type="limit", limit_price=99.0, valid_until=NOW + timedelta(hours=1)))
     gateway.ask("fault", name="drop_before_ack")
-    gateway.ask("fault", name="no_executions_end", skip=1, times=3)
+    other = lease_of(desk.lake(), desk.config(), "another desk", "0")
     with dg.instance_for_test() as instance:
-        [request] = tick(desk, instance)
-        run(desk, instance, request)
-        gateway.ask("faults", clear=True)
-        again = tick(desk, instance) or [request]
-        assert run(desk, instance, again[0])
+        other.acquire()
+        [first] = tick(desk, instance)
+        assert not run(desk, instance, first), "another desk places the same orders"
+        other.release()
+        [again] = tick(desk, instance)
+        assert first.run_key != again.run_key, "a key that was used starts no run"
+        assert run(desk, instance, again)
+        assert tick(desk, instance) == []
     assert [order["orderRef"] for order in gateway.orders()] == ["D1"]
     assert world.states() == {"D1": "ACKED"}
 
 
 def test_a_sweep_is_asked_for_when_a_session_has_closed(
-    world: World, desk: DeskResource, gateway: RealGateway
+    world: World, desk: DeskResource, gateway: RealGateway, no_pause: None
 ) -> None:
     world.approve(*bracket("D1"))
     with dg.instance_for_test() as instance:
@@ -115,11 +127,11 @@ def test_a_sweep_is_asked_for_when_a_session_has_closed(
         assert tick(desk, instance) == []
         gateway.ask("price", symbol="AAPL", price=90.0)
         before = world.read(OrderEvents).height
-        evening = desk.model_copy(update={"fixed_now": (NOW + timedelta(hours=6)).isoformat()})
-        asked = tick(evening, instance)
-        if not asked:  # a pause after the first run may hold it back
-            asked = [request]
-        assert run(evening, instance, asked[0])
+        after_the_close = (NOW + timedelta(hours=6)).isoformat()
+        evening = DeskResource(config_file=desk.config_file, fixed_now=after_the_close)
+        [sweep] = tick(evening, instance)
+        assert run(evening, instance, sweep)
+        assert tick(evening, instance) == []
     assert world.states() == {"D1E": "FILLED", "D1S": "FILLED", "D1T": "CANCELLED"}
     assert world.read(OrderEvents).height == before + 2
 

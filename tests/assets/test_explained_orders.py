@@ -18,8 +18,8 @@ from .walks import Market, changed, rows
 
 
 def order_of(walked: Walked, lake: Lake, *conditions: pl.Expr) -> str:
-    """Reference of the last order that fulfils conditions in the range that was walked twice."""
-    asked = rows(lake, "orders", walked.book.name, walked.first, walked.last).filter(*conditions)
+    """Reference of the last order that fulfils conditions."""
+    asked = rows(lake, "orders", walked.book.name).filter(*conditions)
     return str(asked.sort("session", "order_ref")["order_ref"][-1])
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import resource
 import signal
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
@@ -154,6 +155,8 @@ def _work(job: Job, journal: MemoryJournal, keeper: Connection, crash_at: str) -
         keeper.send(told)
         keeper.recv()
         code = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 

@@ -235,7 +235,9 @@ class Trial:
         self.undecoded += ending.undecoded
         if ending.late:
             raise TimeoutError
-        if ending.killed:
+        if ending.failure:
+            self.result.blame(f"a run failed: {ending.failure}")
+        elif ending.killed:
             self.result.deaths.append(point)
         elif ending.error:
             raise BrokerError(ending.error)
@@ -318,9 +320,9 @@ class Trial:
         if self.death != "random":
             chosen, self.death = self.death, None
             return chosen if isinstance(chosen, tuple) else None
-        if self.random.random() < 0.5:
+        if self.random.random() < 0.6:
             return None
-        return self.random.choice(crash.POINTS), self.random.choice((1, 1, 2, 3))
+        return self.random.choice(crash.POINTS), self.random.choice((1, 1, 1, 2))
 
     def _next_event(self) -> Callable[[], Awaitable[None]] | None:
         if self.random.random() < 0.6:

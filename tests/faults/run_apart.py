@@ -33,6 +33,8 @@ class Ending:
 
     Attributes
     ----------
+    failure : str
+        Traceback of what a run must not raise, or how else its process ended.
     undecoded : list of str
         What the client's decoder complained of.
     """
@@ -40,6 +42,7 @@ class Ending:
     killed: bool = False
     late: bool = False
     error: str = ""
+    failure: str = ""
     waiting: tuple[str, ...] = ()
     undecoded: list[str] = field(default_factory=list)
 
@@ -117,7 +120,7 @@ async def run_apart(job: Job, journal: MemoryJournal, crash_at: str, limit: floa
             return
         if name == "undecoded":
             ending.undecoded += given
-        elif name in {"error", "waiting"}:
+        elif name in {"error", "failure", "waiting"}:
             setattr(ending, name, *given)
         else:
             getattr(journal, name)(*given)
@@ -133,8 +136,10 @@ async def run_apart(job: Job, journal: MemoryJournal, crash_at: str, limit: floa
     finally:
         ours.close()
         _, status = os.waitpid(pid, 0)
-    ending.killed = not ending.late and os.waitstatus_to_exitcode(status) == -signal.SIGKILL
-    assert ending.late or ending.killed or os.waitstatus_to_exitcode(status) == 0, status
+    code = os.waitstatus_to_exitcode(status)
+    ending.killed = not ending.late and code == -signal.SIGKILL
+    if code and not (ending.late or ending.killed or ending.failure):
+        ending.failure = f"exit code {code}"
     return ending
 
 
@@ -152,11 +157,11 @@ def _work(job: Job, journal: MemoryJournal, keeper: Connection, crash_at: str) -
             told = "waiting", asyncio.run(_run(job, _Copy(**vars(journal), keeper=keeper)))
         except BrokerError as error:
             told = "error", str(error)
+        except Exception:
+            told = "failure", traceback.format_exc()
         keeper.send(told)
         keeper.recv()
         code = 0
-    except BaseException:
-        traceback.print_exc()
     finally:
         os._exit(code)
 

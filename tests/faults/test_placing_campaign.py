@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,7 +21,7 @@ TRIALS = int(os.environ.get("PLACING_TRIALS", "1000"))
 """Seeded trials of the campaign; more by the environment, or ``python -m tests.faults.placing_trials``."""
 PART = 25
 WORKERS = 2 * (os.cpu_count() or 1)
-"""A trial mostly waits for what a fault holds back."""
+"""A trial mostly waits for what a fault holds back. They are small processes: each forks those it kills."""
 
 
 def run_part(first: int) -> list[object]:
@@ -39,7 +40,7 @@ def told(results: Sequence[object]) -> list[tuple[object, ...]]:
 
 @pytest.mark.slow
 def test_campaign_finds_nothing_twice_and_nothing_lost() -> None:
-    with ProcessPoolExecutor(WORKERS) as pool:
+    with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
         results = [one for part in pool.map(run_part, range(1, TRIALS + 1, PART)) for one in part]
     found = summary(results)  # type: ignore[arg-type]
     assert told(results) == []

@@ -49,7 +49,8 @@ def alpha(
     -------
     float
         (1 + mean of excess return - beta x benchmark's excess return) ^ periods - 1. Definition:
-        Jensen (1968). NaN where beta is.
+        Jensen (1968). NaN where beta is, and where more than everything is lost in a session: that does not
+        compound.
     """
     own, other = paired(returns, benchmark)
     rate = session_rate(risk_free, periods)

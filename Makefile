@@ -53,6 +53,7 @@ bench: setup .venv-engines/.ready
 	$(BIN)/python -m benchmarks.backfill
 	$(BIN)/python -m benchmarks.daily
 	$(BIN)/python -m benchmarks.commands
+	$(BIN)/python -m benchmarks.market_reads
 	$(BIN)/python -m benchmarks.rebalance --engines .venv-engines/bin/python
 	$(BIN)/python -m benchmarks.gateway_latency
 

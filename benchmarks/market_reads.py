@@ -1,15 +1,14 @@
 """Ingest from files, and what reading a little of the table of bars costs, beside plain Parquet.
 
-    python -m benchmarks.market_reads FOLDER [daily] [minutes] [ticks] [scan] [--small]
-
-FOLDER is the folder of third-party data, for the ticks. Each part prints its parity check before its
-times; the best of several repetitions is what is compared with the target, because other work on the
-machine only ever adds. Processor time is printed beside the clock for the same reason. ``--small`` runs all
-parts at a fraction of the size, to show that they run; its times are held against no target.
+``python -m benchmarks.market_reads`` prints, for each part, its parity check before its times; the best of
+several repetitions is what is compared with the target, because other work on the machine only ever adds.
+Processor time is printed beside the clock for the same reason. Ticks and coarse files are third-party data
+that is kept beside the checkout; without it these parts are left out.
 """
 
 from __future__ import annotations
 
+import argparse
 import lzma
 import os
 import platform
@@ -28,6 +27,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.market import files, market
+from benchmarks.workplace import ROOT
 from delta import Lake, Provenance, create_lake, read
 from delta.contracts import Bars
 from resources.calendar import sessions
@@ -277,10 +277,18 @@ def scan(data: Path, size: Size) -> None:
     told(f"history of {size.scanned:,} x 300 and a day's momentum scan", timed(whole, 3), size.target(5.0))
 
 
+PARTS = ("daily", "minutes", "ticks", "scan")
+
+
 def main() -> None:
     """Print machine, versions and all parts asked for."""
-    size = SMALL if "--small" in sys.argv else Size()
-    chosen = set(sys.argv[2:]) - {"--small"} or {"daily", "minutes", "ticks", "scan"}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="all by default")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="third-party data")
+    parser.add_argument("--small", action="store_true", help="a fraction of the size, against no target")
+    asked = parser.parse_args()
+    size = SMALL if asked.small else Size()
+    chosen = set(asked.parts)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     packages = ", ".join(f"{name} {version(name)}" for name in ("polars", "deltalake", "pyarrow", "numpy"))
     print(f"{machine}, Python {platform.python_version()}, {packages}")
@@ -289,10 +297,13 @@ def main() -> None:
             daily(Path(folder), size)
         if "minutes" in chosen:
             minutes(Path(folder), size)
+    if chosen & {"ticks", "scan"} and not asked.data.is_dir():
+        print(f"ticks and scan are left out: {asked.data} is no folder")
+        return
     if "ticks" in chosen:
-        ticks(Path(sys.argv[1]))
+        ticks(asked.data)
     if "scan" in chosen:
-        scan(Path(sys.argv[1]), size)
+        scan(asked.data, size)
 
 
 if __name__ == "__main__":

@@ -107,6 +107,7 @@ async def run_apart(job: Job, journal: MemoryJournal, crash_at: str, limit: floa
     if not pid:
         _work(job, journal, theirs, crash_at)
     theirs.close()
+    ours.recv()  # until the gateway's sockets are this process's alone: its port is soon listened on anew
     ending = Ending()
     loop = asyncio.get_running_loop()
     over = loop.create_future()
@@ -150,6 +151,7 @@ def _work(job: Job, journal: MemoryJournal, keeper: Connection, crash_at: str) -
         gc.freeze()
         os.closerange(3, keeper.fileno())
         os.closerange(keeper.fileno() + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        keeper.send(None)
         logging.getLogger("ib_async.Decoder").handlers[:] = [_Telling(keeper)]
         os.environ[crash.VARIABLE] = crash_at
         told: tuple[str, object]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 from ib_async import IB, LimitOrder, MarketOrder, Stock
@@ -82,6 +83,19 @@ def test_a_late_next_id_only_delays(play):
     async def scenario(desk):
         await desk.market(AAPL=100.0)
         await desk.do("fault", name="late_next_id", delay=0.05)
+        assert (await desk.connect(1)).isConnected()
+
+    play(scenario)
+
+
+def test_a_login_to_a_port_that_somebody_has_taken_says_so(play):
+    async def scenario(desk):
+        await desk.do("logout")
+        with socket.create_server(("127.0.0.1", desk.gateway.port)):
+            answer = await desk.gateway.control.carry_out({"command": "login"})
+            assert not answer["ok"]
+            assert answer["error"].startswith("login: ")
+        await desk.do("login")
         assert (await desk.connect(1)).isConnected()
 
     play(scenario)

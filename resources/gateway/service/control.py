@@ -366,7 +366,7 @@ class ControlChannel:
             answer = await self._run(name, wanted)
         except KeyError as error:
             return {"ok": False, "error": f"{name}: {error.args[0]} is missing or not known"}
-        except (ValueError, TypeError, RuntimeError) as error:
+        except (ValueError, TypeError, RuntimeError, OSError) as error:  # such as a port that is taken
             return {"ok": False, "error": f"{name}: {error}"}
         self.server.flush()
         return {"ok": True, **answer}

@@ -40,6 +40,7 @@ from trading.strategies.momentum.strategy import Momentum
 from trading.universe import most_traded
 
 BY = Provenance("benchmark", "benchmark", "0")
+PARTS = ("daily", "minutes", "ticks", "scan")
 REPEATS = 5
 MINUTES_FROM = date(2019, 1, 2)
 COLD = """
@@ -275,9 +276,6 @@ def scan(data: Path, size: Size) -> None:
 
     print(f"candidates: {whole()}")
     told(f"history of {size.scanned:,} x 300 and a day's momentum scan", timed(whole, 3), size.target(5.0))
-
-
-PARTS = ("daily", "minutes", "ticks", "scan")
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -196,9 +197,7 @@ class Trial:
         self.result.runs += 1
         happening = asyncio.ensure_future(self._later(event)) if event is not None else None
 
-        async def job(journal: MemoryJournal) -> tuple[str, ...]:
-            return await self._job(journal, pace)
-
+        job = partial(self._job, pace=pace)
         try:
             if death is None:
                 self.waiting = await asyncio.wait_for(job(self.journal), RUN_LIMIT)

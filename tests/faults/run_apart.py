@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -23,7 +23,7 @@ from resources.brokers.base import BrokerError
 from resources.brokers.journal import MemoryJournal
 from trading.placement import Event, Report, View
 
-Job = Callable[[MemoryJournal], Awaitable[tuple[str, ...]]]
+Job = Callable[[MemoryJournal], Coroutine[Any, Any, tuple[str, ...]]]
 """Runs with a journal and gives the reasons why orders are held back."""
 
 
@@ -156,7 +156,7 @@ def _work(job: Job, journal: MemoryJournal, keeper: Connection, crash_at: str) -
         os.environ[crash.VARIABLE] = crash_at
         told: tuple[str, object]
         try:
-            told = "waiting", asyncio.run(_run(job, _Copy(**vars(journal), keeper=keeper)))
+            told = "waiting", asyncio.run(job(_Copy(**vars(journal), keeper=keeper)))
         except BrokerError as error:
             told = "error", str(error)
         except Exception:
@@ -166,7 +166,3 @@ def _work(job: Job, journal: MemoryJournal, keeper: Connection, crash_at: str) -
         code = 0
     finally:
         os._exit(code)
-
-
-async def _run(job: Job, journal: MemoryJournal) -> Any:
-    return await job(journal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -46,13 +47,18 @@ class Stage:
     book: BookConfig | None = None
     commits: dict[str, Commit] = field(default_factory=dict)
 
+    @cached_property
+    def config_hash(self) -> str | None:
+        """Hash of the book's configuration; None without a book."""
+        return config_hash(self.book) if self.book else None
+
     def write(self, table: type[Table], frame: pl.DataFrame, scope: Mapping[str, Any] | None) -> Commit:
         """Write rows of a table; see ``delta.write``."""
         provenance = Provenance(
             run_id=self.run_id,
             asset=self.step,
             code_version=CODE_VERSION,
-            config_hash=config_hash(self.book) if self.book else "",
+            config_hash=self.config_hash or "",
             inputs=dict(self.pins.versions),
         )
         commit = write(self.lake, table, frame, scope, provenance)
@@ -90,7 +96,7 @@ class Stage:
                 reads=dict(self.pins.versions),
                 writes={name: commit.version for name, commit in self.commits.items()},
                 code_version=CODE_VERSION,
-                config_hash=config_hash(self.book) if self.book else None,
+                config_hash=self.config_hash,
                 book=self.book.name if self.book else None,
                 first_session=first,
                 last_session=last,

@@ -7,7 +7,10 @@ declared ``optional``. Money is in units of the row's currency; prices are raw (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import polars as pl
@@ -106,11 +109,13 @@ class Table:
     version: ClassVar[int] = 1
 
     @classmethod
-    def columns(cls) -> dict[str, Column]:
+    @cache
+    def columns(cls) -> Mapping[str, Column]:
         """Columns in the order of their declaration."""
-        return {name: value for name, value in vars(cls).items() if isinstance(value, Column)}
+        return MappingProxyType({name: one for name, one in vars(cls).items() if isinstance(one, Column)})
 
     @classmethod
+    @cache
     def schema(cls) -> pl.Schema:
         """Schema of a frame of this table."""
         return pl.Schema({name: column.dtype for name, column in cls.columns().items()})

@@ -56,11 +56,11 @@ def _candidates(files: pl.DataFrame, keys: pl.DataFrame) -> list[str]:
     statistics = files.select(
         "path",
         *(f"min.{name}" for name in known),
-        # Delta cuts the statistics of times to milliseconds, the maximum too.
-        *(_widened(pl.col(f"max.{name}"), keys.schema[name]) for name in known),
+        *(widened(pl.col(f"max.{name}"), keys.schema[name]) for name in known),
     )
     return statistics.join(tried, how="cross").filter(*allowed)["path"].unique().to_list()
 
 
-def _widened(maximum: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def widened(maximum: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Greatest value of a file that its statistics allow: Delta cuts those of times to milliseconds."""
     return maximum + timedelta(milliseconds=1) if isinstance(dtype, pl.Datetime) else maximum

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Lake:
     uri: str
     storage_options: dict[str, str] | None = field(default=None, hash=False, repr=False)
 
-    @property
+    @cached_property
     def path(self) -> Path | None:
         """Folder of a local lake; None behind a URL."""
         return Path(self.uri) if "://" not in self.uri else None

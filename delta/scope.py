@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import reduce
 from operator import and_
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -24,6 +24,22 @@ _PYTHON_TYPES: dict[type[pl.DataType], tuple[type, ...]] = {
 }
 
 
+class Span(NamedTuple):
+    """Values of one column that belong to a scope.
+
+    Attributes
+    ----------
+    first, last : object
+        Least and greatest of them.
+    whole : bool
+        Whether everything between the two belongs to it, too; not for a list of several values.
+    """
+
+    first: Any
+    last: Any
+    whole: bool
+
+
 @dataclass(frozen=True)
 class Scope:
     """Rows that a write replaces.
@@ -36,14 +52,19 @@ class Scope:
         The same rows as an expression.
     text : str
         The same rows for a person and for the commit metadata.
-    columns : tuple of str
-        Columns that the scope restricts.
+    spans : mapping of str to Span
+        Least and greatest value by column that the scope restricts.
     """
 
     predicate: str
     rows: pl.Expr
     text: str
-    columns: tuple[str, ...]
+    spans: Mapping[str, Span]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the scope restricts."""
+        return tuple(self.spans)
 
     @classmethod
     def of(cls, table: type[Table], values: Mapping[str, Any]) -> Scope:
@@ -55,12 +76,12 @@ class Scope:
             The table only appends, a column is no scope column of it, or a value has another type.
         """
         _refuse_columns(table, values)
-        parts = [_part(table, name, value) for name, value in values.items()]
+        parts = {name: _part(table, name, value) for name, value in values.items()}
         return cls(
-            predicate=" AND ".join(predicate for predicate, _ in parts),
-            rows=reduce(and_, (rows for _, rows in parts)),
+            predicate=" AND ".join(predicate for predicate, _, _ in parts.values()),
+            rows=reduce(and_, (rows for _, rows, _ in parts.values())),
             text=", ".join(f"{name} {_said(value)}" for name, value in values.items()),
-            columns=tuple(values),
+            spans={name: span for name, (_, _, span) in parts.items()},
         )
 
     def refuse_outside(self, table: type[Table], frame: pl.DataFrame) -> None:
@@ -86,7 +107,7 @@ def _refuse_columns(table: type[Table], values: Mapping[str, Any]) -> None:
         )
 
 
-def _part(table: type[Table], name: str, value: Any) -> tuple[str, pl.Expr]:
+def _part(table: type[Table], name: str, value: Any) -> tuple[str, pl.Expr, Span]:
     dtype = table.schema()[name]
     if isinstance(value, tuple):
         if len(value) != 2:
@@ -95,14 +116,16 @@ def _part(table: type[Table], name: str, value: Any) -> tuple[str, pl.Expr]:
         if value[0] > value[1]:
             raise ScopeError(f"{table.name}: scope {name}: {value[0]} comes after {value[1]}")
         rows = pl.col(name).is_between(pl.lit(value[0], dtype), pl.lit(value[1], dtype))
-        return f"({name} >= {first} AND {name} <= {last})", rows
+        return f"({name} >= {first} AND {name} <= {last})", rows, Span(*value, whole=True)
     several = sorted(set(value)) if isinstance(value, (list, set, frozenset)) else [value]
     if not several:
         raise ScopeError(f"{table.name}: scope {name}: an empty list names no rows")
     literals = [_literal(table, name, dtype, each) for each in several]
-    if len(several) == 1:
-        return f"{name} = {literals[0]}", pl.col(name) == pl.lit(several[0], dtype)
-    return f"{name} IN ({', '.join(literals)})", pl.col(name).is_in(pl.Series(several, dtype=dtype).implode())
+    span = Span(several[0], several[-1], whole=len(several) == 1)
+    if span.whole:
+        return f"{name} = {literals[0]}", pl.col(name) == pl.lit(several[0], dtype), span
+    listed = pl.col(name).is_in(pl.Series(several, dtype=dtype).implode())
+    return f"{name} IN ({', '.join(literals)})", listed, span
 
 
 def _literal(table: type[Table], name: str, dtype: pl.DataType, value: Any) -> str:

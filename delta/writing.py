@@ -24,6 +24,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from delta.checking import SHOWN, ContractError, Violation, conform
 from delta.contracts import Table
+from delta.counting import rows_in
 from delta.errors import ConcurrentWriteError, ReadBackError, translated
 from delta.existing_keys import existing_keys
 from delta.handles import keep, newest_handle
@@ -166,7 +167,7 @@ class _Write:
             except CommitFailedError:  # another writer has just created the table
                 continue
             self._refuse_existing_keys(handle)
-            before, base = _row_count(handle), handle.version()
+            before, base = handle.count(), handle.version()
             at = max(_now(), commit_time(handle.history(1)[0]) + timedelta(microseconds=1))
             try:
                 self._append_or_replace(handle, at)
@@ -205,7 +206,9 @@ class _Write:
         handle = newest_handle(self.lake, self.table)
         if self.scope is None:
             return handle.version() if handle is not None else -1
-        return handle.version() if handle is not None and not _rows_in(self.scope, handle) else None
+        if handle is None or rows_in(self.lake, handle, self.table, self.scope):
+            return None
+        return handle.version()
 
     def _append_or_replace(self, handle: DeltaTable, at: datetime) -> None:
         properties = CommitProperties(custom_metadata=self._metadata(at), max_commit_retries=0)
@@ -268,8 +271,10 @@ class _Write:
 
     def _read_back(self, handle: DeltaTable, before: int) -> int:
         """Rows replaced, after a look whether the new version holds what was written."""
-        after = _row_count(handle)
-        found = after - before if self.scope is None else _rows_in(self.scope, handle)
+        after = handle.count()
+        found = after - before
+        if self.scope is not None:
+            found = rows_in(self.lake, handle, self.table, self.scope)
         replaced = before + self.rows.height - after
         if found != self.rows.height or replaced < 0:
             raise ReadBackError(
@@ -333,16 +338,6 @@ def in_order(table: type[Table], rows: pl.DataFrame) -> pl.DataFrame:
     period = [] if table.period is None else [table.period]
     order = rows.select(pl.arg_sort_by([first, *period, *rest], maintain_order=True)).to_series()
     return rows if order.is_sorted() else rows[order]
-
-
-def _row_count(handle: DeltaTable) -> int:
-    return handle.count()
-
-
-def _rows_in(scope: Scope, handle: DeltaTable) -> int:
-    if not _row_count(handle):
-        return 0
-    return int(pl.scan_delta(handle).filter(scope.rows).select(pl.len()).collect().item())
 
 
 def _sync_path(path: Path) -> None:

@@ -106,6 +106,25 @@ def test_an_empty_frame_empties_its_scope_in_one_commit(lake: delta.Lake) -> Non
     assert set(points(lake)) == {("a", day) for day in days(2)}
 
 
+def test_what_a_scope_holds_is_told_by_statistics_where_they_can_tell(lake: delta.Lake) -> None:
+    first, second, third = days(3)
+    for day in (first, third):
+        delta.write(lake, Regimes, regimes("b", day), {"book": "b", "session": day}, BY)
+    for file in data_files(lake, "regimes"):
+        file.unlink()  # a look into it would fail
+    assert delta.write(lake, Regimes, regimes("b", []), {"book": "b", "session": second}, BY).version == 2
+    commit = delta.write(lake, Regimes, regimes("c", second), {"book": "c", "session": (first, third)}, BY)
+    assert (commit.version, commit.rows, commit.replaced) == (3, 1, 0)
+
+
+def test_names_longer_than_statistics_keep_are_told_apart(lake: delta.Lake) -> None:
+    one, other = ("long" * 30 + end for end in "ab")
+    for name in (one, other, one):
+        commit = delta.write(lake, Regimes, regimes(name, days(2)), {"book": name}, BY)
+    assert (commit.rows, commit.replaced) == (2, 2)
+    assert set(points(lake)) == {(name, day) for name in (one, other) for day in days(2)}
+
+
 def test_appending_nothing_commits_nothing(lake: delta.Lake) -> None:
     commit = delta.write(lake, OrderEvents, order_events("b", []), None, BY)
     assert (commit.version, commit.rows) == (-1, 0)

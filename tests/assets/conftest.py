@@ -78,10 +78,10 @@ def demo_walked(sample_market: Market, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def lean_walked(lean_market: Market, tmp_path_factory: pytest.TempPathFactory) -> Walked:
-    """The LEAN book over the splits of GOOGL and AAPL."""
+    """The LEAN book over AAPL's 7:1 split of 2014-06-09 and dividends, which it holds."""
     made = lean_market.copy(tmp_path_factory.mktemp("lean"))
     backfill(made.lake, LEAN, LEAN.start, date(2014, 6, 13))
-    return Walked(LEAN, date(2014, 3, 20), date(2014, 6, 13), made)
+    return Walked(LEAN, date(2014, 5, 1), date(2014, 6, 13), made)
 
 
 @pytest.fixture(params=["demo", "lean"])

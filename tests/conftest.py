@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.pathlib import ImportMode, import_path
 from hypothesis import settings
 
 from tests.dagster_storage import remember
@@ -33,6 +36,25 @@ LONGEST = (
     "trading/strategies/test_truncation.py",
 )
 """Files that keep a worker busy for longest: they begin first, so that none is left alone in the end."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Let the workers share the work of rewriting the asserts, which takes longer than all other collecting.
+
+    Each begins with files of its own and keeps what it made, even where Python is told to write no bytecode;
+    the others then read it.
+    """
+    worker, count = (os.environ.get(f"PYTEST_XDIST_WORKER{end}") for end in ("", "_COUNT"))
+    told, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        if worker and count and session.config.args == ["tests"]:
+            for file in sorted(ROOT.glob("tests/**/test_*.py"))[int(worker.removeprefix("gw")) :: int(count)]:
+                with contextlib.suppress(Exception, pytest.skip.Exception):  # told when it is collected
+                    import_path(file, mode=ImportMode.importlib, root=ROOT, consider_namespace_packages=False)
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = told
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

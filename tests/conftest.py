@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Generator, Iterator
@@ -43,10 +44,11 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     """Let the workers share the work of rewriting the asserts, which takes longer than all other collecting.
 
     Each begins with files of its own and keeps what it made, even where Python is told to write no bytecode;
-    the others then read it.
+    the others then read it. Hardly anything that is made here is ever garbage, so that none is looked for.
     """
     worker, count = (os.environ.get(f"PYTEST_XDIST_WORKER{end}") for end in ("", "_COUNT"))
     told, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    gc.disable()
     try:
         if worker and count and session.config.args == ["tests"]:
             for file in sorted(ROOT.glob("tests/**/test_*.py"))[int(worker.removeprefix("gw")) :: int(count)]:
@@ -55,6 +57,8 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
         return (yield)
     finally:
         sys.dont_write_bytecode = told
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -76,7 +76,7 @@ def test_the_demonstration_book_as_it_is_shipped(sample: Market) -> None:
 
 def test_orders_that_fill_in_parts_with_commissions(sample: Market) -> None:
     book = changed(DEMO, **BUSY, costs=IN_PARTS)
-    days = YEAR[:120]
+    days = YEAR[:80]
     fills = backfill_frames(sample.lake, book, days)["fills"]
     assert fills["order_ref"].is_duplicated().any()
     assert fills["commission"].min() > 0

@@ -20,7 +20,7 @@ from trading.strategies.truncation import DIFFERENCES, truncation_differences
 @pytest.fixture(scope="module")
 def past(sample: History) -> History:
     """Real bars around the split of 2005-02-28 with dividends, and what comes before them as warm-up."""
-    first, last = 1_060, 1_360
+    first, last = 1_140, 1_360
     early = until(sample, sample.sessions[last].item())
     keep = early.session_index >= first
     counts = np.add.reduceat(keep.astype(np.int64), early.offsets[:-1])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 from deltalake import DeltaTable
@@ -18,7 +19,12 @@ from delta.contracts import Table
 from delta.errors import UnknownVersionError
 from delta.handles import handle_at, newest_handle
 from delta.lake import Lake, contract
+from delta.pruning import is_plain, scan, scan_files
+from delta.scope import Scope
 from delta.writing import commit_time
+
+Where = pl.Expr | Mapping[str, Any]
+"""Rows wanted: an expression, or column to value, list of values or range."""
 
 ABSENT = -1
 """Version of a table that does not exist yet: it reads as an empty frame of its schema."""
@@ -41,7 +47,7 @@ class Pins:
     versions: Mapping[str, int] = field(hash=False)
 
     def read(
-        self, table: type[Table] | str, where: pl.Expr | None = None, columns: Sequence[str] | None = None
+        self, table: type[Table] | str, where: Where | None = None, columns: Sequence[str] | None = None
     ) -> pl.LazyFrame:
         """Rows of a pinned table; see :func:`read`.
 
@@ -60,7 +66,7 @@ def read(
     lake: Lake,
     table: type[Table] | str,
     as_of: int | datetime | None = None,
-    where: pl.Expr | None = None,
+    where: Where | None = None,
     columns: Sequence[str] | None = None,
 ) -> pl.LazyFrame:
     """Rows of a table at one version, as a lazy frame.
@@ -73,8 +79,10 @@ def read(
         Table by contract or name.
     as_of : int, datetime or None
         Version, time (with a zone) or None for the newest version at the time of this call.
-    where : polars.Expr, optional
-        Rows wanted; files and row groups whose statistics rule it out are not read.
+    where : mapping or polars.Expr, optional
+        Rows wanted: column to a value, a list of values or a (first, last) range, as the scope of a write;
+        or any expression, which takes longer to prepare. Files and row groups whose statistics rule it out
+        are not read.
     columns : sequence of str, optional
         Columns wanted; others are not read.
 
@@ -87,12 +95,12 @@ def read(
     ------
     UnknownTableError, UnknownVersionError
         No such table or version.
+    ScopeError
+        The mapping does not fit the table.
     """
     known = contract(table)
     handle = _pinned(lake, known, as_of)
-    rows = pl.LazyFrame(schema=known.schema()) if handle is None else pl.scan_delta(handle)
-    if where is not None:
-        rows = rows.filter(where)
+    rows = pl.LazyFrame(schema=known.schema()) if handle is None else _rows(lake, known, handle, where)
     return rows.select(columns) if columns is not None else rows
 
 
@@ -122,6 +130,16 @@ def resolve(lake: Lake, table: type[Table] | str, as_of: int | datetime | None =
         has = f"versions 0 to {newest}" if newest >= 0 else "no version yet"
         raise UnknownVersionError(f"{known.name} has no version {as_of}; it has {has}")
     return as_of
+
+
+def _rows(lake: Lake, table: type[Table], handle: DeltaTable, where: Where | None) -> pl.LazyFrame:
+    if isinstance(where, Mapping):
+        return scan(lake, handle, table, Scope.wanted(table, where))
+    files = handle.file_uris()
+    # Statistics tell files apart: they are of no use where all are wanted, or where there is one.
+    by_files = files and is_plain(handle) and (where is None or len(files) == 1)
+    rows = scan_files(lake, files) if by_files else pl.scan_delta(handle)
+    return rows if where is None else rows.filter(where)
 
 
 def _pinned(lake: Lake, table: type[Table], as_of: int | datetime | None) -> DeltaTable | None:

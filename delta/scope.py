@@ -1,4 +1,4 @@
-"""The scope of a write: the rows of a table that it replaces, said once for delta-rs and once for polars."""
+"""The scope of a write or a read: rows of a table, said once for delta-rs and once for polars."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Scope:
-    """Rows that a write replaces.
+    """Rows that a write replaces, or that a read wants.
 
     Attributes
     ----------
@@ -76,6 +76,20 @@ class Scope:
             The table only appends, a column is no scope column of it, or a value has another type.
         """
         _refuse_columns(table, values)
+        return cls.wanted(table, values)
+
+    @classmethod
+    def wanted(cls, table: type[Table], values: Mapping[str, Any]) -> Scope:
+        """Rows of a table to read, by any of its columns.
+
+        Raises
+        ------
+        ScopeError
+            The table has no such column, or a value has another type.
+        """
+        strangers = [name for name in values if name not in table.schema()]
+        if strangers:
+            raise ScopeError(f"{table.name} has no column {', '.join(strangers)}")
         parts = {name: _part(table, name, value) for name, value in values.items()}
         return cls(
             predicate=" AND ".join(predicate for predicate, _, _ in parts.values()),

@@ -24,11 +24,11 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from delta.checking import SHOWN, ContractError, Violation, conform
 from delta.contracts import Table
-from delta.counting import rows_in
 from delta.errors import ConcurrentWriteError, ReadBackError, translated
 from delta.existing_keys import existing_keys
 from delta.handles import keep, newest_handle
 from delta.lake import Lake, create_table, open_table
+from delta.pruning import rows_in
 from delta.scope import Scope
 
 ATTEMPTS = 25

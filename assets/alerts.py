@@ -40,7 +40,7 @@ def raise_alerts(
     stage = Stage(lake, run_id, STEP, pin(lake, [*READS, *MARKET_READS, Alerts]), book)
     report = daily(stage.pins, book, session)
     raised = session_alerts(report, config=book.alerts, risk=book.risk)
-    since = (pl.col("book") == book.name) & pl.col("session").is_between(session - REMEMBERED, session)
+    since = {"book": book.name, "session": (session - REMEMBERED, session)}
     earlier = stage.pins.read(Alerts, where=since).collect()
     wait = timedelta(seconds=desk.notifications.throttle_seconds)
     worth = throttled(raised, earlier, now=now, within=wait)

@@ -183,7 +183,7 @@ def broker_record(
 
 def looked_since(pins: Pins, book: BookConfig, at: datetime) -> bool:
     """Whether a run of placing has finished a look at the broker at or after a time."""
-    since = (pl.col("book") == book.name) & (pl.col("known_at") >= at)
+    since = {"book": book.name, "known_at": (at, None)}
     return not pins.read(BrokerSnapshots, where=since, columns=["known_at"]).head(1).collect().is_empty()
 
 
@@ -194,7 +194,7 @@ def reads(book: BookConfig) -> tuple[type[Table], ...]:
 
 def walk_inputs(pins: Pins, book: BookConfig, first: date, last: date) -> Inputs:
     """Research of a range of sessions as the decisions read it."""
-    here = (pl.col("book") == book.name) & pl.col("session").is_between(first, last)
+    here = {"book": book.name, "session": (first, last)}
     candidates = pins.read(Candidates, where=here).collect()
     signals = pins.read(Signals, where=here).collect()
     return Inputs(
@@ -257,9 +257,7 @@ def opening_state(pins: Pins, book: BookConfig, first: date) -> BookState:
     before = day_before(book, first)
     if before is None:
         return new_state(book.capital, book.currency)
-    rows = pins.read(
-        Portfolio, where=(pl.col("book") == book.name) & (pl.col("session") == before), columns=["state"]
-    ).collect()
+    rows = pins.read(Portfolio, where={"book": book.name, "session": before}, columns=["state"]).collect()
     if rows.is_empty():
         raise RefusedError(
             f"book {book.name}: session {before}, the one before {first}, has not been decided; "
@@ -298,7 +296,7 @@ def remember_book(lake: Lake, book: BookConfig, run_id: str) -> None:
 
 def known_book(lake: Lake, book: BookConfig) -> bool:
     """Whether ``books`` has the book with this very configuration."""
-    here = (pl.col("book") == book.name) & (pl.col("config_hash") == config_hash(book))
+    here = {"book": book.name, "config_hash": config_hash(book)}
     return not read(lake, Books, where=here).head(1).collect().is_empty()
 
 
@@ -317,11 +315,10 @@ def unplaced_orders(pins: Pins, book: BookConfig, state: BookState) -> frozenset
     fresh = {order.order_ref for order in state.working if order.session == state.session}
     if not fresh:
         return frozenset()
-    acknowledged = pins.read(
-        OrderEvents,
-        where=(pl.col("book") == book.name)
-        & (pl.col("session") == state.session)
-        & (pl.lit(places_at_broker(book)) | (pl.col("state") == "ACKED")),
-        columns=["order_ref"],
-    ).collect()["order_ref"]
+    acknowledged = (
+        pins.read(OrderEvents, where={"book": book.name, "session": state.session})
+        .filter(pl.lit(places_at_broker(book)) | (pl.col("state") == "ACKED"))
+        .select("order_ref")
+        .collect()["order_ref"]
+    )
     return frozenset(fresh - set(acknowledged))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Literal
 
-import polars as pl
-
 from delta import Pins
 from delta.contracts import Executions, OrderEvents, Orders
 from resources.brokers.lake_amendments import READS as BOOKED
@@ -36,7 +34,7 @@ def recorded_market(pins: Pins, book: BookConfig, state: BookState, times: Sessi
     """
     ours = [
         report
-        for owner, report in standing_executions(pins, pl.col("book") == book.name)
+        for owner, report in standing_executions(pins, {"book": book.name})
         if owner == book.name and not report.leg
     ]
     booked = BookedExecutions(pins, [book.name], leaving_out=times.session)
@@ -108,7 +106,7 @@ def _owners(
     known = {order.order_ref: (order.strategy, order.purpose) for order in state.working}
     refs = {report.order_ref for report in reports if report.order_ref} - known.keys()
     if refs:
-        here = (pl.col("book") == book.name) & pl.col("order_ref").is_in(sorted(refs))
+        here = {"book": book.name, "order_ref": sorted(refs)}
         rows = pins.read(Orders, where=here, columns=["order_ref", "strategy", "purpose"]).collect()
         known |= {ref: (strategy, purpose) for ref, strategy, purpose in rows.iter_rows()}
     return known
@@ -119,7 +117,7 @@ def _ended(pins: Pins, book: BookConfig, state: BookState) -> dict[str, tuple[Or
     refs = [order.order_ref for order in state.working]
     if not refs:
         return {}
-    here = (pl.col("book") == book.name) & (pl.col("source") == SOURCE) & pl.col("order_ref").is_in(refs)
+    here = {"book": book.name, "source": SOURCE, "order_ref": refs}
     events = pins.read(OrderEvents, where=here, columns=["order_ref", "sequence", "state"]).collect()
     return {
         ref: ("EXPIRED" if state == "EXPIRED" else "CANCELLED", state.lower())

@@ -74,17 +74,21 @@ def explain(lake: Lake, order_ref: str) -> Explanation:
     decision = _newest(lake, book, session, (BACKFILL, SESSION))
     research = _newest(lake, book, session, (RESEARCH,), decision.known_at if decision else None)
     seen = decision.pins(lake) if decision else pins
-    here = (pl.col("book") == book) & (pl.col("session") == session) & (pl.col("symbol") == order["symbol"])
-    of_strategy = here & (pl.col("strategy") == order["strategy"])
+    of_strategy = {
+        "book": book,
+        "session": session,
+        "symbol": order["symbol"],
+        "strategy": order["strategy"],
+    }
     signals = seen.read(Signals, where=of_strategy).collect().to_dicts()
     signal = next(
         (row for row in signals if row["reason"] == order["reason"]), signals[0] if signals else None
     )
     candidates = seen.read(Candidates, where=of_strategy).collect().to_dicts()
-    mine = (pl.col("book") == book) & (pl.col("order_ref") == ref)
+    mine = {"book": book, "order_ref": ref}
     return Explanation(
         order=order,
-        related=_related(pins.read(Orders, where=pl.col("book") == book), order),
+        related=_related(pins.read(Orders, where={"book": book}), order),
         gates=json.loads(order["gates"]),
         signal=signal,
         candidate=candidates[0] if candidates else None,
@@ -95,10 +99,7 @@ def explain(lake: Lake, order_ref: str) -> Explanation:
         .sort("known_at", "revision", "report", descending=[False, False, True])
         .collect()
         .to_dicts(),
-        alerts=pins.read(Alerts, where=(pl.col("book") == book) & (pl.col("subject") == ref))
-        .sort("known_at")
-        .collect()
-        .to_dicts(),
+        alerts=pins.read(Alerts, where={"book": book, "subject": ref}).sort("known_at").collect().to_dicts(),
         bars=_bars(lake, order["symbol"], session, research),
         runs={
             name: _run(run)

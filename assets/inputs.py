@@ -70,12 +70,12 @@ def read_market(pins: Pins, book: BookConfig, last: date) -> MarketFrames:
         that the book does not convert.
     """
     described = newest(pins.read(Instruments).collect(), Instruments.key[:-1])
-    actions = standing(pins.read(CorporateActions, where=pl.col("ex_date") <= last).collect())
+    actions = standing(pins.read(CorporateActions, where={"ex_date": (None, last)}).collect())
     symbols = _with_parts(universe(book, described), actions)
-    wanted = (pl.col("timeframe") == book.timeframe) & (pl.col("session") <= last)
+    wanted = {"timeframe": book.timeframe, "session": (None, last)}
     columns = ["symbol", "session", "open", "high", "low", "close", "volume", "known_at"]
     # Every version of a bar is read: laying them out as a history picks the newest, which is quicker.
-    bars = pins.read(Bars, where=wanted & pl.col("symbol").is_in(symbols), columns=columns).collect()
+    bars = pins.read(Bars, where={"symbol": symbols} | wanted, columns=columns).collect()
     missing = set(_required(book)) - set(bars["symbol"].rle().struct.field("value").unique())
     missing -= _listed_later(pins, missing) - {book.benchmark}
     if missing or bars.is_empty():
@@ -140,9 +140,9 @@ def _pairs(
                 f'say how to convert: [conversion] {currency} = "PAIR", or a fixed rate'
             )
     names = sorted({by for by in book.conversion.values() if isinstance(by, str)})
-    wanted = (pl.col("timeframe") == book.timeframe) & (pl.col("session") <= last)
+    wanted = {"symbol": names, "timeframe": book.timeframe, "session": (None, last)}
     columns = ["symbol", "timeframe", "closes_at", "close", "known_at"]
-    bars = pins.read(Bars, where=wanted & pl.col("symbol").is_in(names), columns=columns).collect()
+    bars = pins.read(Bars, where=wanted, columns=columns).collect()
     quotes = described.sort("valid_from").unique("symbol", keep="last").select("symbol", quote="currency")
     return (
         newest(bars, Bars.key[:-1])
@@ -216,7 +216,7 @@ def _listed_later(pins: Pins, symbols: set[str]) -> set[str]:
     """Symbols without bars up to a session that have some after it: they were not listed yet."""
     if not symbols:
         return set()
-    rows = pins.read(Bars, where=pl.col("symbol").is_in(sorted(symbols)), columns=["symbol"])
+    rows = pins.read(Bars, where={"symbol": sorted(symbols)}, columns=["symbol"])
     return set(rows.unique().collect()["symbol"])
 
 
@@ -224,9 +224,10 @@ def refuse_traded(pins: Pins, book: BookConfig, first: date, last: date) -> None
     """Refuse sessions whose orders a broker has seen: history that happened is not written again."""
     if book.mode == "backtest":
         return
-    here = (pl.col("book") == book.name) & pl.col("session").is_between(first, last)
     placed = (
-        pins.read(OrderEvents, where=here & (pl.col("source") != "simulation"), columns=["session", "source"])
+        pins.read(OrderEvents, where={"book": book.name, "session": (first, last)})
+        .filter(pl.col("source") != "simulation")
+        .select("session", "source")
         .head(1)
         .collect()
     )
@@ -264,7 +265,7 @@ def _refuse_stale(
         return
     gone = market.actions.filter(pl.col("action") == "delisting")["symbol"]
     alive = sorted({*symbols} - {*gone})
-    later = pl.col("symbol").is_in(alive) & (pl.col("session") > last)
+    later = {"symbol": alive, "session": (last + timedelta(days=1), None)}
     if not alive or not pins.read(Bars, where=later, columns=["session"]).head(1).collect().is_empty():
         return
     which = "its universe" if len(symbols) == len(history.symbols) else f"{', '.join(symbols[:5])}"

@@ -150,11 +150,7 @@ def _research(lake: Lake, book: str, session: date, decision: RunRecord) -> RunR
 
 
 def _configuration(lake: Lake, book: str, decision: RunRecord) -> BookConfig:
-    rows = (
-        pin(lake, [Books])
-        .read(Books, where=(pl.col("book") == book) & (pl.col("config_hash") == decision.config_hash))
-        .collect()
-    )
+    rows = pin(lake, [Books]).read(Books, where={"book": book, "config_hash": decision.config_hash}).collect()
     if rows.is_empty():
         raise MissingDataError(f"book {book}: configuration {decision.config_hash} is not in the lake")
     return BookConfig.model_validate_json(rows["config"][0])
@@ -168,5 +164,5 @@ def _seen(lake: Lake, research: RunRecord, decision: RunRecord, session: date) -
 
 
 def _recorded(pins: Pins, tables: Sequence[type[Table]], book: str, session: date) -> dict[str, pl.DataFrame]:
-    where = (pl.col("book") == book) & (pl.col("session") == session)
+    where = {"book": book, "session": session}
     return {table.name: pins.read(table, where=where).collect() for table in tables}

@@ -1,8 +1,9 @@
 """Reports of a book: performance and risk as tables, the daily and the backtest report as pages."""
 
 import base64
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -57,7 +58,7 @@ def report(lake: Lake, book: BookConfig, first: date, last: date, run_id: str) -
     figures = summary(portfolio, trades, closes, periods=sessions_a_year(book), window=measured)
     stage.write(Performance, frame_of(Performance, figures, book=book.name), {"book": book.name})
     asked = pl.col("session").is_between(*window)
-    positions = stage.pins.read(Positions, where=(pl.col("book") == book.name) & asked).collect()
+    positions = stage.pins.read(Positions, where={"book": book.name, "session": window}).collect()
     risks = risk_figures(portfolio.filter(asked), positions, book.risk, book.sizing)
     stage.write(Risk, frame_of(Risk, risks, book=book.name), {"book": book.name, "session": window})
     stage.record(*window)
@@ -88,9 +89,8 @@ def _trades(pins: Pins, book: BookConfig, last: date, first: date | None = None)
     return pins.read(Trades, where=_until(book, last, first)).sort("session", "trade_id").collect()
 
 
-def _until(book: BookConfig, last: date, first: date | None) -> pl.Expr:
-    until = (pl.col("book") == book.name) & (pl.col("session") <= last)
-    return until if first is None else until & (pl.col("session") >= first)
+def _until(book: BookConfig, last: date, first: date | None) -> dict[str, Any]:
+    return {"book": book.name, "session": (first, last)}
 
 
 def benchmark_closes(pins: Pins, book: BookConfig, last: date) -> pl.DataFrame | None:
@@ -128,7 +128,7 @@ def _daily(pins: Pins, book: BookConfig, session: date) -> DailyReport:
             f"book {book.name}: session {session} has not been decided; run: desk run --book {book.name} "
             f"--session {session}"
         )
-    here = (pl.col("book") == book.name) & (pl.col("session") == session)
+    here = {"book": book.name, "session": session}
     fills = pins.read(Fills, where=here).collect()
     return daily_report(
         book.name,
@@ -149,13 +149,12 @@ def _daily(pins: Pins, book: BookConfig, session: date) -> DailyReport:
 
 def _orders(pins: Pins, book: BookConfig, session: date, filled: pl.Series) -> pl.DataFrame:
     """Orders of a session, and why those of its fills were given before."""
-    own = pl.col("book") == book.name
-    today = pins.read(Orders, where=own & (pl.col("session") == session)).collect()
+    today = pins.read(Orders, where={"book": book.name, "session": session}).collect()
     others = filled.filter(~filled.is_in(today["order_ref"].implode())).unique().to_list()
     if not others:
         return today
     columns = ["book", "session", "order_ref", "reason"]
-    before = own & (pl.col("session") < session) & pl.col("order_ref").is_in(others)
+    before = {"book": book.name, "session": (None, session - timedelta(days=1)), "order_ref": others}
     return pl.concat([pins.read(Orders, where=before, columns=columns).collect(), today], how="diagonal")
 
 

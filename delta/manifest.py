@@ -103,10 +103,10 @@ def run_of(
         Look at the manifest as it was then.
     """
     wanted = {"run_id": run_id, "step": step, "book": book}
-    conditions = [pl.col(name) == pl.lit(value) for name, value in wanted.items() if value is not None]
+    where: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     if session is not None:
-        conditions.append(pl.lit(session).is_between(pl.col("first_session"), pl.col("last_session")))
-    found = read(lake, Runs, as_of).filter(*conditions).sort("known_at").tail(1).collect()
+        where |= {"first_session": (None, session), "last_session": (session, None)}
+    found = read(lake, Runs, as_of, where or None).sort("known_at").tail(1).collect()
     return _record(found.row(0, named=True)) if found.height else None
 
 

@@ -88,9 +88,13 @@ def _sides(known: list[str], table: type[Table], scope: Scope) -> tuple[pl.Expr,
             inside = pl.lit(value=False)
             continue
         dtype = table.schema()[name]
-        first, last = pl.lit(span.first, dtype), pl.lit(span.last, dtype)
         least, greatest = pl.col(f"min.{name}"), widened(pl.col(f"max.{name}"), dtype)
-        covered = (least >= first) & (greatest <= last) & (pl.col(f"null_count.{name}") == 0)
-        inside &= covered.fill_null(value=False) if span.whole else pl.lit(value=False)
-        outside |= ((greatest < first) | (least > last)).fill_null(value=False)
+        covered = (pl.col(f"null_count.{name}") == 0) & pl.lit(span.whole)
+        if span.first is not None:
+            covered &= least >= pl.lit(span.first, dtype)
+            outside |= (greatest < pl.lit(span.first, dtype)).fill_null(value=False)
+        if span.last is not None:
+            covered &= greatest <= pl.lit(span.last, dtype)
+            outside |= (least > pl.lit(span.last, dtype)).fill_null(value=False)
+        inside &= covered.fill_null(value=False)
     return inside, outside

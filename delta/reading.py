@@ -81,8 +81,8 @@ def read(
         Version, time (with a zone) or None for the newest version at the time of this call.
     where : mapping or polars.Expr, optional
         Rows wanted: column to a value, a list of values or a (first, last) range, as the scope of a write;
-        or any expression, which takes longer to prepare. Files and row groups whose statistics rule it out
-        are not read.
+        or any expression, which takes longer to prepare. An end of a range may be None; an empty list wants
+        no rows. Files and row groups whose statistics rule it out are not read.
     columns : sequence of str, optional
         Columns wanted; others are not read.
 
@@ -134,6 +134,8 @@ def resolve(lake: Lake, table: type[Table] | str, as_of: int | datetime | None =
 
 def _rows(lake: Lake, table: type[Table], handle: DeltaTable, where: Where | None) -> pl.LazyFrame:
     if isinstance(where, Mapping):
+        if any(values in ([], set()) for values in where.values()):
+            return pl.LazyFrame(schema=table.schema())
         return scan(lake, handle, table, Scope.wanted(table, where))
     files = handle.file_uris()
     # Statistics tell files apart: they are of no use where all are wanted, or where there is one.

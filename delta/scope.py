@@ -30,7 +30,7 @@ class Span(NamedTuple):
     Attributes
     ----------
     first, last : object
-        Least and greatest of them.
+        Least and greatest of them; None where there is no such bound.
     whole : bool
         Whether everything between the two belongs to it, too; not for a list of several values.
     """
@@ -69,6 +69,8 @@ class Scope:
     @classmethod
     def of(cls, table: type[Table], values: Mapping[str, Any]) -> Scope:
         """Scope of a table from a mapping of column to value, list of values or (first, last).
+
+        Either end of a range may be None: it then has no bound there.
 
         Raises
         ------
@@ -126,11 +128,7 @@ def _part(table: type[Table], name: str, value: Any) -> tuple[str, pl.Expr, Span
     if isinstance(value, tuple):
         if len(value) != 2:
             raise ScopeError(f"{table.name}: scope {name}: a range is (first, last), got {len(value)} values")
-        first, last = (_literal(table, name, dtype, bound) for bound in value)
-        if value[0] > value[1]:
-            raise ScopeError(f"{table.name}: scope {name}: {value[0]} comes after {value[1]}")
-        rows = pl.col(name).is_between(pl.lit(value[0], dtype), pl.lit(value[1], dtype))
-        return f"({name} >= {first} AND {name} <= {last})", rows, Span(*value, whole=True)
+        return _range(table, name, *value)
     several = sorted(set(value)) if isinstance(value, (list, set, frozenset)) else [value]
     if not several:
         raise ScopeError(f"{table.name}: scope {name}: an empty list names no rows")
@@ -140,6 +138,21 @@ def _part(table: type[Table], name: str, value: Any) -> tuple[str, pl.Expr, Span
         return f"{name} = {literals[0]}", pl.col(name) == pl.lit(several[0], dtype), span
     listed = pl.col(name).is_in(pl.Series(several, dtype=dtype).implode())
     return f"{name} IN ({', '.join(literals)})", listed, span
+
+
+def _range(table: type[Table], name: str, first: Any, last: Any) -> tuple[str, pl.Expr, Span]:
+    dtype, column = table.schema()[name], pl.col(name)
+    bounds = [
+        (f"{name} {sign} {_literal(table, name, dtype, bound)}", holds(pl.lit(bound, dtype)))
+        for sign, holds, bound in ((">=", column.ge, first), ("<=", column.le, last))
+        if bound is not None
+    ]
+    if not bounds:
+        raise ScopeError(f"{table.name}: scope {name}: a range has at least one end")
+    if len(bounds) == 2 and first > last:
+        raise ScopeError(f"{table.name}: scope {name}: {first} comes after {last}")
+    predicate = f"({' AND '.join(text for text, _ in bounds)})"
+    return predicate, reduce(and_, (rows for _, rows in bounds)), Span(first, last, whole=True)
 
 
 def _literal(table: type[Table], name: str, dtype: pl.DataType, value: Any) -> str:
@@ -161,7 +174,7 @@ def _literal(table: type[Table], name: str, dtype: pl.DataType, value: Any) -> s
 
 def _said(value: Any) -> str:
     if isinstance(value, tuple):
-        return f"{value[0]}..{value[1]}"
+        return "..".join("" if bound is None else str(bound) for bound in value)
     if isinstance(value, (list, set, frozenset)):
         several = sorted(map(str, value))
         return " or ".join(several[:5]) + (f" or {len(several) - 5} more" if len(several) > 5 else "")

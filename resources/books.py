@@ -43,7 +43,7 @@ def known_book(
 
 def last_used(lake: Lake, name: str) -> BookConfig | None:
     """Configuration of a book in its newest run; None for a book that never ran."""
-    rows = read(lake, Books, where=pl.col("book") == name).sort("known_at").collect()
+    rows = read(lake, Books, where={"book": name}).sort("known_at").collect()
     if rows.is_empty():
         return None
     run = run_of(lake, book=name)

@@ -71,13 +71,13 @@ def claim(lake: Lake, book: str, identities: Iterable[str], now: datetime, by: P
 
 def told(lake: Lake, book: str) -> dict[str, datetime]:
     """Alerts of a book that somebody has told, or has decided not to tell, and when."""
-    rows = pin(lake, [Deliveries]).read(Deliveries, where=pl.col("book") == book)
+    rows = pin(lake, [Deliveries]).read(Deliveries, where={"book": book})
     return dict(rows.select("alert_id", "known_at").collect().iter_rows())
 
 
 def _untold(lake: Lake, book: BookConfig, now: datetime, within: timedelta) -> list[tuple[str, Alert, bool]]:
     """Identity, alert, and whether the same words were told not long ago."""
-    where = (pl.col("book") == book.name) & (pl.col("kind") == "error") & (pl.col("known_at") >= now - NEWS)
+    where = {"book": book.name, "kind": "error", "known_at": (now - NEWS, None)}
     rows = pin(lake, [Alerts]).read(Alerts, where=where).sort("known_at").collect()
     done = told(lake, book.name)
     said = {

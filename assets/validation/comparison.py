@@ -50,9 +50,9 @@ Frames = Mapping[str, pl.DataFrame]
 def compared_frames(lake: Lake, book: str, first: date, last: date) -> Frames:
     """Rows of a book and range in a lake, in the compared columns."""
     pins = pin(lake, [*COMPARED, OrderEvents])
-    here = (pl.col("book") == book) & pl.col("session").is_between(first, last)
+    here = {"book": book, "session": (first, last)}
     frames = {table.name: pins.read(table, where=here).collect() for table in COMPARED}
-    events = pins.read(OrderEvents, where=pl.col("book") == book).collect()
+    events = pins.read(OrderEvents, where={"book": book}).collect()
     return {**decided_frames(frames), "order_states": order_states(events)}
 
 

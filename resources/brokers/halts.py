@@ -21,7 +21,7 @@ def halts_in_force(lake: Lake, book: str | None = None) -> pl.DataFrame:
     book : str, optional
         Only this book's and the desk's.
     """
-    where = pl.lit(value=True) if book is None else pl.col("book").is_in([book, DESK])
+    where = None if book is None else {"book": [book, DESK]}
     rows = pin(lake, [Halts]).read(Halts, where=where).collect()
     newest = rows.sort("known_at").group_by("book", maintain_order=True).last()
     return newest.filter(pl.col("action") == "halt").sort("book").select(Halts.schema().names())

@@ -60,10 +60,9 @@ class BookedExecutions:
     _splits: dict[str, list[tuple[date, float]]] | None = None
 
     def __post_init__(self) -> None:
-        where = pl.col("book").is_in(list(self.books))
+        found = self.pins.read(Fills, where={"book": list(self.books)}, columns=list(COLUMNS)).collect()
         if self.leaving_out is not None:
-            where &= pl.col("session") != self.leaving_out
-        found = self.pins.read(Fills, where=where, columns=list(COLUMNS)).collect()
+            found = found.filter(pl.col("session") != self.leaving_out)
         grouped: dict[str, list[Row]] = defaultdict(list)
         for row in found.sort("session").iter_rows(named=True):
             grouped[first_id(row["execution_id"])].append(row)
@@ -200,7 +199,7 @@ def _round_trip(row: Row, ratio: float) -> RoundTrip:
 
 def _splits(pins: Pins) -> dict[str, list[tuple[date, float]]]:
     rows = (
-        pins.read(CorporateActions, where=pl.col("action") == "split")
+        pins.read(CorporateActions, where={"action": "split"})
         .sort("known_at")
         .group_by("symbol", "ex_date", maintain_order=True)
         .last()

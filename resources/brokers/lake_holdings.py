@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -35,7 +37,7 @@ def expected_holdings(lake: Lake, account: str, book: str, now: datetime) -> Exp
     split since, the executions that are not booked yet, and what was told since of those that are.
     """
     pins = pin(lake, READS)
-    executions = standing_executions(pins, pl.col("account") == account)
+    executions = standing_executions(pins, {"account": account})
     books = sorted({book, *(owner for owner, _ in executions)})
     positions: dict[str, float] = {}
     cash: dict[str, float] = {}
@@ -58,7 +60,7 @@ def expected_holdings(lake: Lake, account: str, book: str, now: datetime) -> Exp
     return Expected(held, cash, cash_offset(pins, account))
 
 
-def standing_executions(pins: Pins, where: pl.Expr) -> list[tuple[str, Report]]:
+def standing_executions(pins: Pins, where: Mapping[str, Any]) -> list[tuple[str, Report]]:
     """Executions as they stand, each with its book: newest revision, last commission told; oldest first."""
     rows = pins.read(Executions, where=where).sort("known_at").collect()
     owners = dict(rows.select("execution_id", "book").iter_rows())
@@ -72,7 +74,7 @@ def cash_offset(pins: Pins, account: str) -> dict[str, float] | None:
     rows = (
         pins.read(
             BrokerSnapshots,
-            where=(pl.col("account") == account) & (pl.col("kind") == "cash"),
+            where={"account": account, "kind": "cash"},
             columns=["item", "detail", "known_at"],
         )
         .sort("known_at")
@@ -90,7 +92,7 @@ def _add_book(
 ) -> bool:
     """Add what a book held at its last session; whether it has had one."""
     last = (
-        pins.read(Portfolio, where=pl.col("book") == book, columns=["session", "cash", "state"])
+        pins.read(Portfolio, where={"book": book}, columns=["session", "cash", "state"])
         .sort("session")
         .tail(1)
         .collect()
@@ -103,7 +105,7 @@ def _add_book(
     cash[ledger.currency] += dividends_since(pins, ledger, session, today)
     held = pins.read(
         Positions,
-        where=(pl.col("book") == book) & (pl.col("session") == session),
+        where={"book": book, "session": session},
         columns=["symbol", "quantity"],
     ).collect()
     ratios = _splits(pins, session, today)
@@ -122,9 +124,11 @@ def dividends_since(pins: Pins, ledger: Ledger, after: date, until: date) -> flo
         return paid
     rows = pins.read(
         CorporateActions,
-        where=pl.col("symbol").is_in(sorted(units))
-        & pl.col("action").is_in(["cash_dividend", "special_dividend"])
-        & (pl.col("ex_date") > after),
+        where={
+            "symbol": sorted(units),
+            "action": ["cash_dividend", "special_dividend"],
+            "ex_date": (after + timedelta(days=1), None),
+        },
     ).collect()
     # Only the version that stands says when it is paid.
     due = standing(rows).filter(pl.coalesce("pay_date", "ex_date") <= until)
@@ -136,10 +140,10 @@ def dividends_since(pins: Pins, ledger: Ledger, after: date, until: date) -> flo
 
 def _splits(pins: Pins, after: date, until: date) -> dict[str, float]:
     """Splits that are effective and that the last portfolio does not know."""
-    rows = pins.read(
-        CorporateActions,
-        where=(pl.col("action") == "split") & (pl.col("ex_date") > after) & (pl.col("ex_date") <= until),
-    ).collect()
+    if until <= after:
+        return {}
+    effective = {"action": "split", "ex_date": (after + timedelta(days=1), until)}
+    rows = pins.read(CorporateActions, where=effective).collect()
     ratios: dict[str, float] = {}
     for symbol, ratio in standing(rows).select("symbol", "value").iter_rows():
         ratios[symbol] = ratios.get(symbol, 1.0) * (ratio or 1.0)

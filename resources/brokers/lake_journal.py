@@ -52,12 +52,12 @@ class LakeJournal:
     def intents(self) -> list[Intent]:
         """Orders of the newest session, those that go on, and those of the last days."""
         pins = pin(self._lake, [Orders, OrderEvents])
-        here = pl.col("book") == self._book
-        rows = pins.read(Orders, where=here & (pl.col("status") == "approved")).collect()
+        rows = pins.read(Orders, where={"book": self._book, "status": "approved"}).collect()
         if rows.is_empty():
             return []
         self._session = newest = max(rows["session"])
-        states = last_states(pins.read(OrderEvents, where=here & (pl.col("source") == SOURCE)).collect())
+        mine = {"book": self._book, "source": SOURCE}
+        states = last_states(pins.read(OrderEvents, where=mine).collect())
         rows = rows.join(states, on="order_ref", how="left").with_columns(
             pl.col("state").fill_null("PLANNED")
         )
@@ -80,9 +80,9 @@ class LakeJournal:
     def ledger(self) -> Ledger:
         """Events of the orders and executions of the last weeks."""
         pins = pin(self._lake, [OrderEvents, Executions])
-        mine = (pl.col("book") == self._book) & (pl.col("source") == SOURCE)
         refs = list(self._sessions)
-        events = pins.read(OrderEvents, where=mine & pl.col("order_ref").is_in(refs)).collect()
+        mine = {"book": self._book, "source": SOURCE, "order_ref": refs}
+        events = pins.read(OrderEvents, where=mine).collect()
         since = pl.col("executed_at") >= self._clock() - REMEMBERED
         reports = pins.read(Executions, where=since | pl.col("order_ref").is_in(refs)).sort("known_at")
         return Ledger(
@@ -94,7 +94,7 @@ class LakeJournal:
         """First order id above all that any book has reserved for a client."""
         found = (
             pin(self._lake, [OrderEvents])
-            .read(OrderEvents, where=pl.col("client_id") == client_id, columns=["order_id"])
+            .read(OrderEvents, where={"client_id": client_id}, columns=["order_id"])
             .select(pl.col("order_id").max())
             .collect()
             .item()
@@ -133,7 +133,7 @@ class LakeJournal:
     def book(self, account: str, reports: Sequence[Report]) -> None:
         """Add reports of executions that are not there yet."""
         since = min((report.executed_at for report in reports), default=self._clock()) - timedelta(days=1)
-        where = (pl.col("account") == account) & (pl.col("executed_at") >= since)
+        where = {"account": account, "executed_at": (since, None)}
         rows = pin(self._lake, [Executions]).read(Executions, where=where).sort("known_at").collect()
         known = [report_of(row) for row in rows.iter_rows(named=True)]
         bare = [report._replace(commission=None) for report in reports]

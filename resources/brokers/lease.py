@@ -131,7 +131,7 @@ class DeltaLease:
     def _newest(self) -> tuple[int, str, datetime | None]:
         rows = (
             pin(self._lake, [Leases])
-            .read(Leases, where=pl.col("resource") == self._resource)
+            .read(Leases, where={"resource": self._resource})
             .sort("token", "renewal")
             .tail(1)
             .collect()

@@ -38,9 +38,9 @@ def placing_needed(lake: Lake, book: BookConfig, now: datetime) -> str:
         broker forgets at midnight what was done by hand.
     """
     pins = pin(lake, [Orders, OrderEvents, BrokerSnapshots, Portfolio])
-    here = pl.col("book") == book.name
-    orders = pins.read(Orders, where=here & (pl.col("status") == "approved")).collect()
-    states = last_states(pins.read(OrderEvents, where=here & (pl.col("source") == SOURCE)).collect())
+    here = {"book": book.name}
+    orders = pins.read(Orders, where=here | {"status": "approved"}).collect()
+    states = last_states(pins.read(OrderEvents, where=here | {"source": SOURCE}).collect())
     newest = orders.filter(pl.col("session") == pl.col("session").max())
     planned = newest.join(states, on="order_ref", how="anti")
     if halted(lake, book.name):

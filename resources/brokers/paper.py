@@ -19,10 +19,10 @@ SOURCE = "broker"
 def waiting_orders(lake: Lake, book: str) -> pl.DataFrame:
     """Approved orders of a book's newest session that no event is recorded of yet, oldest first."""
     pins = pin(lake, [Orders, OrderEvents])
-    here = pl.col("book") == book
+    here = {"book": book}
     newest = pins.read(Orders, where=here).select(pl.col("session").max())
     orders = (
-        pins.read(Orders, where=here & (pl.col("status") == "approved") & (pl.col("intent") == "submit"))
+        pins.read(Orders, where=here | {"status": "approved", "intent": "submit"})
         .join(newest, on="session", how="semi")
         .filter(pl.col("order_type") != "market_on_close")
     )

@@ -324,7 +324,7 @@ def _write_sessions(job: _Ingest, described: pl.DataFrame, bars: pl.DataFrame) -
 def _fill(job: _Ingest, name: str, first: date, last: date) -> Commit | None:
     """Write the sessions of one calendar from the first on that the table does not have."""
     wanted = calendar.sessions(name, first, last)
-    here = (pl.col("calendar") == name) & pl.col("session").is_between(first, last)
+    here = {"calendar": name, "session": (first, last)}
     have = read(job.lake, Sessions, where=here).collect()
     missing = wanted.join(have, on=wanted.columns, how="anti")
     if missing.is_empty():
@@ -353,7 +353,7 @@ def _fresh_quarantine(job: _Ingest, findings: pl.DataFrame) -> pl.DataFrame:
     rows = findings.with_columns(
         pl.lit(job.provider.name).alias("provider"), pl.lit(job.provenance.run_id).alias("run_id")
     ).unique(maintain_order=True)
-    here = pl.col("symbol").is_in(findings["symbol"].unique().implode())
+    here = {"symbol": findings["symbol"].unique().to_list()}
     have = read(job.lake, Quarantine, where=here).collect()
     return rows.join(
         have, on=["target", "provider", "symbol", "rule", "row"], how="anti", maintain_order="left"

@@ -79,6 +79,7 @@ IMPORTS = [
     (("query", "--help"), PARSING),
     (("book", "list"), PARSING),
     (("book", "show", "a"), PARSING),
+    (("gateway", "status"), PARSING),
     (("query", "select count(*) from portfolio, trades"), LAKE),
     (("query", "select * from orders", "--json"), LAKE),
     (("history",), LAKE),

@@ -28,7 +28,7 @@ COMMANDS = (
     ("history", "portfolio", "--limit", "1"),
     ("query", "SELECT count(*) AS sessions FROM portfolio"),
     ("history", "portfolio"),
-    ("orders",),
+    ("orders", "--json"),
     ("report", NAME),
     ("report", NAME, "--performance"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,14 +24,19 @@ class Kind(StrEnum):
     @property
     def dtype(self) -> pl.DataType:
         """The type as polars has it."""
-        import polars as pl  # noqa: PLC0415 - takes longer than what can be answered without it
+        return _dtypes()[self]
 
-        return {
-            Kind.STRING: pl.String(),
-            Kind.INTEGER: pl.Int64(),
-            Kind.NUMBER: pl.Float64(),
-            Kind.BOOLEAN: pl.Boolean(),
-            Kind.DATE: pl.Date(),
-            Kind.INSTANT: pl.Datetime("us", "UTC"),
-            Kind.STRINGS: pl.List(pl.String),
-        }[self]
+
+@cache
+def _dtypes() -> dict[Kind, pl.DataType]:
+    import polars as pl  # noqa: PLC0415 - takes longer than what can be answered without it
+
+    return {
+        Kind.STRING: pl.String(),
+        Kind.INTEGER: pl.Int64(),
+        Kind.NUMBER: pl.Float64(),
+        Kind.BOOLEAN: pl.Boolean(),
+        Kind.DATE: pl.Date(),
+        Kind.INSTANT: pl.Datetime("us", "UTC"),
+        Kind.STRINGS: pl.List(pl.String),
+    }

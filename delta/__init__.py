@@ -1,28 +1,37 @@
-"""How the desk's tables are kept: contracts, one writer, reading as of a version or a time."""
+"""How the desk's tables are kept: contracts, one writer, reading as of a version or a time.
 
-from delta.checking import ContractError, Violation, violations
-from delta.contracts import TABLES, Table
-from delta.errors import (
-    ConcurrentWriteError,
-    LakeError,
-    LakeFullError,
-    LakeVersionError,
-    NotALakeError,
-    QueryError,
-    ReadBackError,
-    ReadOnlyLakeError,
-    ScopeError,
-    UnknownTableError,
-    UnknownVersionError,
-)
-from delta.exporting import export, export_frame
-from delta.history import diff, history
-from delta.lake import Lake, create_lake, open_lake
-from delta.maintenance import checkpoint, compact, vacuum
-from delta.manifest import RunRecord, record_run, referenced_versions, run_of, runs
-from delta.query import sql
-from delta.reading import Pins, pin, read, resolve
-from delta.writing import Commit, Provenance, write
+Each name is imported when it is first asked for: what is known without polars is answered without it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from delta.checking import ContractError, Violation, violations
+    from delta.contracts import TABLES, Table
+    from delta.differences import diff
+    from delta.errors import (
+        ConcurrentWriteError,
+        LakeError,
+        LakeFullError,
+        LakeVersionError,
+        NotALakeError,
+        QueryError,
+        ReadBackError,
+        ReadOnlyLakeError,
+        ScopeError,
+        UnknownTableError,
+        UnknownVersionError,
+    )
+    from delta.exporting import export, export_frame
+    from delta.lake import Lake, create_lake, open_lake
+    from delta.log import history
+    from delta.maintenance import checkpoint, compact, vacuum
+    from delta.manifest import RunRecord, record_run, referenced_versions, run_of, runs
+    from delta.query import sql
+    from delta.reading import Pins, pin, read
+    from delta.versions import resolve
+    from delta.writing import Commit, Provenance, write
 
 __all__ = [
     "TABLES",
@@ -65,3 +74,39 @@ __all__ = [
     "violations",
     "write",
 ]
+
+_PLACES = {
+    "checking": ("ContractError", "Violation", "violations"),
+    "contracts": ("TABLES", "Table"),
+    "differences": ("diff",),
+    "errors": (
+        "ConcurrentWriteError",
+        "LakeError",
+        "LakeFullError",
+        "LakeVersionError",
+        "NotALakeError",
+        "QueryError",
+        "ReadBackError",
+        "ReadOnlyLakeError",
+        "ScopeError",
+        "UnknownTableError",
+        "UnknownVersionError",
+    ),
+    "exporting": ("export", "export_frame"),
+    "lake": ("Lake", "create_lake", "open_lake"),
+    "log": ("history",),
+    "maintenance": ("checkpoint", "compact", "vacuum"),
+    "manifest": ("RunRecord", "record_run", "referenced_versions", "run_of", "runs"),
+    "query": ("sql",),
+    "reading": ("Pins", "pin", "read"),
+    "versions": ("resolve",),
+    "writing": ("Commit", "Provenance", "write"),
+}
+_MODULE = {name: module for module, names in _PLACES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+    return found

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from delta.contracts import Check, Table
+from delta.kinds import Kind
 
 SHOWN = 3
 """Rows that a violation shows."""
@@ -85,22 +86,22 @@ def violations(table: type[Table], frame: pl.DataFrame) -> tuple[Violation, ...]
 def rules(table: type[Table]) -> tuple[Check, ...]:
     """Rules for single rows: nulls, NaN, then the checks of the contract."""
     columns = table.columns()
-    required = (
-        Check(f"{name} is not null", pl.col(name).is_not_null())
-        for name, column in columns.items()
-        if not column.optional
-    )
-    elements = (
-        Check(f"{name} holds no null", ~pl.col(name).list.contains(None))
-        for name, column in columns.items()
-        if isinstance(column.dtype, pl.List)
-    )
-    numbers = (
-        Check(f"{name} is not NaN", pl.col(name).is_not_nan())
-        for name, column in columns.items()
-        if column.dtype == pl.Float64
-    )
+    required = (_not_null(name) for name, column in columns.items() if not column.optional)
+    elements = (_no_null_in(name) for name, column in columns.items() if column.kind is Kind.STRINGS)
+    numbers = (_not_nan(name) for name, column in columns.items() if column.kind is Kind.NUMBER)
     return (*required, *elements, *numbers, *table.checks)
+
+
+def _not_null(name: str) -> Check:
+    return Check(f"{name} is not null", lambda col: col(name).is_not_null())
+
+
+def _no_null_in(name: str) -> Check:
+    return Check(f"{name} holds no null", lambda col: ~col(name).list.contains(None))
+
+
+def _not_nan(name: str) -> Check:
+    return Check(f"{name} is not NaN", lambda col: col(name).is_not_nan())
 
 
 def repeated_keys(table: type[Table], frame: pl.DataFrame) -> Iterator[Violation]:

@@ -7,21 +7,24 @@ declared ``optional``. Money is in units of the row's currency; prices are raw (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import polars as pl
+from delta.kinds import Kind
 
-STRING = pl.String()
-INTEGER = pl.Int64()
-NUMBER = pl.Float64()
-BOOLEAN = pl.Boolean()
-DATE = pl.Date()
-INSTANT = pl.Datetime("us", "UTC")
-STRINGS = pl.List(pl.String)
+if TYPE_CHECKING:
+    import polars as pl
+
+STRING = Kind.STRING
+INTEGER = Kind.INTEGER
+NUMBER = Kind.NUMBER
+BOOLEAN = Kind.BOOLEAN
+DATE = Kind.DATE
+INSTANT = Kind.INSTANT
+STRINGS = Kind.STRINGS
 
 CENT = 0.005
 """Half a cent: two amounts closer than this are the same to the cent."""
@@ -33,7 +36,7 @@ class Column:
 
     Attributes
     ----------
-    dtype : polars.DataType
+    kind : Kind
         One of the seven types a contract may use.
     meaning : str
         What the value is, with its unit.
@@ -41,9 +44,14 @@ class Column:
         Whether null is allowed.
     """
 
-    dtype: pl.DataType
+    kind: Kind
     meaning: str
     optional: bool = False
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """Type of the column in a frame."""
+        return self.kind.dtype
 
 
 @dataclass(frozen=True)
@@ -54,22 +62,34 @@ class Check:
     ----------
     rule : str
         Short name that errors and the quarantine show.
-    holds : polars.Expr
-        True where the row is in order; null counts as in order (required columns are checked apart).
+    condition : callable
+        Makes of ``polars.col`` what is true where the row is in order; null counts as in order (required
+        columns are checked apart).
     """
 
     rule: str
-    holds: pl.Expr
+    condition: Callable[[Callable[[str], pl.Expr]], pl.Expr]
+
+    @property
+    def holds(self) -> pl.Expr:
+        """The condition, for a frame."""
+        import polars as pl  # noqa: PLC0415 - much is asked of a table without a look at its rows
+
+        return self.condition(pl.col)
 
 
 def finite(*names: str) -> tuple[Check, ...]:
     """Rules that the named number columns hold neither NaN nor an infinity."""
-    return tuple(Check(f"{name} is finite", pl.col(name).is_finite()) for name in names)
+    return tuple(_finite(name) for name in names)
+
+
+def _finite(name: str) -> Check:
+    return Check(f"{name} is finite", lambda col: col(name).is_finite())
 
 
 def one_of(name: str, *allowed: str) -> Check:
     """Rule that a string column holds one of the allowed values."""
-    return Check(f"{name} is one of {', '.join(allowed)}", pl.col(name).is_in(list(allowed)))
+    return Check(f"{name} is one of {', '.join(allowed)}", lambda col: col(name).is_in(list(allowed)))
 
 
 class Table:
@@ -85,9 +105,6 @@ class Table:
         Columns by which a write may replace rows; empty for tables that only append.
     sort : tuple of str
         Order of rows within a written file, so that statistics prune reads.
-    period : polars.Expr, optional
-        Number of a stretch of time, which comes after the first column of ``sort``: a table that is read by
-        day and by key then has either in few groups of rows.
     group_rows : int
         Rows of a file that statistics prune together.
     compression : str
@@ -102,7 +119,6 @@ class Table:
     key: ClassVar[tuple[str, ...]]
     scope: ClassVar[tuple[str, ...]] = ()
     sort: ClassVar[tuple[str, ...]] = ()
-    period: ClassVar[pl.Expr | None] = None
     group_rows: ClassVar[int] = 131_072
     compression: ClassVar[Literal["ZSTD", "LZ4_RAW"]] = "ZSTD"
     checks: ClassVar[tuple[Check, ...]] = ()
@@ -118,7 +134,17 @@ class Table:
     @cache
     def schema(cls) -> pl.Schema:
         """Schema of a frame of this table."""
+        import polars as pl  # noqa: PLC0415
+
         return pl.Schema({name: column.dtype for name, column in cls.columns().items()})
+
+    @classmethod
+    def period(cls) -> pl.Expr | None:
+        """Number of a stretch of time, which comes after the first column of ``sort``, if any.
+
+        A table that is read by day and by key then has either in few groups of rows.
+        """
+        return None
 
 
 # ---------------------------------------------------------------------------------------------- market
@@ -153,8 +179,8 @@ class Instruments(Table):
 
     checks = (
         one_of("asset_class", "stock", "etf", "crypto", "fx", "option", "index", "future"),
-        Check("multiplier > 0", pl.col("multiplier") > 0),
-        Check("valid_from <= valid_to", pl.col("valid_from") <= pl.col("valid_to")),
+        Check("multiplier > 0", lambda col: col("multiplier") > 0),
+        Check("valid_from <= valid_to", lambda col: col("valid_from") <= col("valid_to")),
     )
 
 
@@ -172,7 +198,7 @@ class Sessions(Table):
     closes_at = Column(INSTANT, "closing time")
     half_day = Column(BOOLEAN, "whether the session closes early")
 
-    checks = (Check("opens_at < closes_at", pl.col("opens_at") < pl.col("closes_at")),)
+    checks = (Check("opens_at < closes_at", lambda col: col("opens_at") < col("closes_at")),)
 
 
 class Bars(Table):
@@ -184,10 +210,6 @@ class Bars(Table):
     name = "bars"
     key = ("symbol", "timeframe", "closes_at", "known_at")
     sort = ("timeframe", "symbol", "session")
-    # A year of days and a month of minutes of a symbol are some hundred rows and some thousand.
-    period = pl.col("session").dt.year().cast(INTEGER) * 12 + pl.when(
-        pl.col("timeframe").is_in(["1d", "1w"])
-    ).then(0).otherwise(pl.col("session").dt.month())
     group_rows = 32_768
     # Every run reads the whole history: half the time for half as much again on the disk.
     compression = "LZ4_RAW"
@@ -208,11 +230,20 @@ class Bars(Table):
     checks = (
         one_of("timeframe", "1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"),
         *finite("open", "high", "low", "close", "volume"),
-        Check("low > 0", pl.col("low") > 0),
-        Check("low <= open <= high", pl.col("open").is_between(pl.col("low"), pl.col("high"))),
-        Check("low <= close <= high", pl.col("close").is_between(pl.col("low"), pl.col("high"))),
-        Check("volume >= 0", pl.col("volume") >= 0),
+        Check("low > 0", lambda col: col("low") > 0),
+        Check("low <= open <= high", lambda col: col("open").is_between(col("low"), col("high"))),
+        Check("low <= close <= high", lambda col: col("close").is_between(col("low"), col("high"))),
+        Check("volume >= 0", lambda col: col("volume") >= 0),
     )
+
+    @classmethod
+    def period(cls) -> pl.Expr:
+        """Years of days, months of minutes: of a symbol these are some hundred rows and some thousand."""
+        import polars as pl  # noqa: PLC0415
+
+        month = pl.col("session").dt.month()
+        days = pl.col("timeframe").is_in(["1d", "1w"])
+        return pl.col("session").dt.year().cast(pl.Int64) * 12 + pl.when(days).then(0).otherwise(month)
 
 
 class CorporateActions(Table):
@@ -246,13 +277,13 @@ class CorporateActions(Table):
 
     checks = (
         one_of("action", "split", "cash_dividend", "special_dividend", "spin_off", "rename", "delisting"),
-        Check("value >= 0", pl.col("value") >= 0),
+        Check("value >= 0", lambda col: col("value") >= 0),
         Check(
             "splits, dividends and spin-offs have a positive value",
-            pl.col("action").is_in(["rename", "delisting"]) | (pl.col("value").fill_null(0) > 0),
+            lambda col: col("action").is_in(["rename", "delisting"]) | (col("value").fill_null(0) > 0),
         ),
-        Check("pay_date >= ex_date", pl.col("pay_date") >= pl.col("ex_date")),
-        Check("a withdrawal has a reason", ~pl.col("withdrawn") | pl.col("reason").is_not_null()),
+        Check("pay_date >= ex_date", lambda col: col("pay_date") >= col("ex_date")),
+        Check("a withdrawal has a reason", lambda col: ~col("withdrawn") | col("reason").is_not_null()),
     )
 
 
@@ -289,10 +320,12 @@ class OptionQuotes(Table):
         one_of("right", "call", "put"),
         Check(
             "an OCC symbol pads its root to six",
-            ~pl.col("symbol").str.contains(r"^[A-Z0-9.]{1,6} *\d{6}[CP]\d{8}$")
-            | (pl.col("symbol").str.len_chars() == 21),
+            lambda col: (
+                ~col("symbol").str.contains(r"^[A-Z0-9.]{1,6} *\d{6}[CP]\d{8}$")
+                | (col("symbol").str.len_chars() == 21)
+            ),
         ),
-        Check("strike > 0", pl.col("strike") > 0),
+        Check("strike > 0", lambda col: col("strike") > 0),
         *finite("strike", "bid", "ask", "last", "implied_volatility", "delta", "gamma", "vega", "theta"),
     )
 
@@ -316,10 +349,10 @@ class Depth(Table):
 
     checks = (
         one_of("side", "bid", "ask"),
-        Check("level >= 0", pl.col("level") >= 0),
+        Check("level >= 0", lambda col: col("level") >= 0),
         *finite("price", "size"),
-        Check("price > 0", pl.col("price") > 0),
-        Check("size >= 0", pl.col("size") >= 0),
+        Check("price > 0", lambda col: col("price") > 0),
+        Check("size >= 0", lambda col: col("size") >= 0),
     )
 
 
@@ -418,7 +451,7 @@ class Candidates(Table):
     known_at = Column(INSTANT, "close of the session")
 
     checks = (
-        Check("rank >= 1", pl.col("rank") >= 1),
+        Check("rank >= 1", lambda col: col("rank") >= 1),
         one_of("scan", "full", "cached"),
         *finite("score", "trend_strength", "close", "dollar_volume", "rsi"),
     )
@@ -458,13 +491,13 @@ class Signals(Table):
         one_of("action", "BUY", "SELL", "SHORT", "COVER", "CLOSE", "ROLL", "HOLD", "TARGET"),
         one_of("direction", "long", "short", "flat"),
         *finite("strength", "confidence", "price", "stop", "target", "weight"),
-        Check("0 <= strength <= 100", pl.col("strength").is_between(0, 100)),
-        Check("0 <= confidence <= 1", pl.col("confidence").is_between(0, 1)),
-        Check("price > 0", pl.col("price") > 0),
-        Check("stop > 0", pl.col("stop") > 0),
-        Check("target > 0", pl.col("target") > 0),
-        Check("max_hold >= 1", pl.col("max_hold") >= 1),
-        Check("TARGET has a weight", (pl.col("action") != "TARGET") | pl.col("weight").is_not_null()),
+        Check("0 <= strength <= 100", lambda col: col("strength").is_between(0, 100)),
+        Check("0 <= confidence <= 1", lambda col: col("confidence").is_between(0, 1)),
+        Check("price > 0", lambda col: col("price") > 0),
+        Check("stop > 0", lambda col: col("stop") > 0),
+        Check("target > 0", lambda col: col("target") > 0),
+        Check("max_hold >= 1", lambda col: col("max_hold") >= 1),
+        Check("TARGET has a weight", lambda col: (col("action") != "TARGET") | col("weight").is_not_null()),
     )
 
 
@@ -536,14 +569,14 @@ class Orders(Table):
         one_of("time_in_force", "day", "gtc", "gtd", "opg", "ioc", "fok"),
         one_of("status", "approved", "rejected"),
         *finite("quantity", "limit_price", "stop_price", "intended_quantity"),
-        Check("quantity >= 0", pl.col("quantity") >= 0),
+        Check("quantity >= 0", lambda col: col("quantity") >= 0),
         Check(
             "an approved submit has a quantity",
-            (pl.col("status") == "rejected") | (pl.col("intent") != "submit") | (pl.col("quantity") > 0),
+            lambda col: (col("status") == "rejected") | (col("intent") != "submit") | (col("quantity") > 0),
         ),
         Check(
             "modify and cancel name their target",
-            (pl.col("intent") == "submit") | pl.col("target_ref").is_not_null(),
+            lambda col: (col("intent") == "submit") | col("target_ref").is_not_null(),
         ),
     )
 
@@ -595,9 +628,9 @@ class OrderEvents(Table):
             "UNKNOWN",
             "UNRESOLVED",
         ),
-        Check("sequence >= 1", pl.col("sequence") >= 1),
+        Check("sequence >= 1", lambda col: col("sequence") >= 1),
         *finite("filled", "remaining", "average_price"),
-        Check("filled >= 0", pl.col("filled") >= 0),
+        Check("filled >= 0", lambda col: col("filled") >= 0),
     )
 
 
@@ -638,11 +671,13 @@ class Fills(Table):
         *finite("quantity", "price", "commission", "slippage", "realised_pnl", "rate"),
         Check(
             "quantity > 0, or only the commission changed",
-            (pl.col("quantity") > 0)
-            | ((pl.col("quantity") == 0) & pl.col("purpose").is_in(["commission_adjustment", "bust"])),
+            lambda col: (
+                (col("quantity") > 0)
+                | ((col("quantity") == 0) & col("purpose").is_in(["commission_adjustment", "bust"]))
+            ),
         ),
-        Check("price >= 0", pl.col("price") >= 0),
-        Check("rate > 0", pl.col("rate") > 0),
+        Check("price >= 0", lambda col: col("price") >= 0),
+        Check("rate > 0", lambda col: col("rate") > 0),
     )
 
 
@@ -680,11 +715,11 @@ class Positions(Table):
 
     checks = (
         *finite("quantity", "average_cost", "price", "market_value", "unrealised_pnl", "rate"),
-        Check("rate > 0", pl.col("rate") > 0),
-        Check("quantity is not 0", pl.col("quantity") != 0),
+        Check("rate > 0", lambda col: col("rate") > 0),
+        Check("quantity is not 0", lambda col: col("quantity") != 0),
         Check(
             "market value - cost basis = unrealised P&L",
-            (pl.col("market_value") - pl.col("cost_basis") - pl.col("unrealised_pnl")).abs() < CENT,
+            lambda col: (col("market_value") - col("cost_basis") - col("unrealised_pnl")).abs() < CENT,
         ),
     )
 
@@ -721,19 +756,22 @@ class Portfolio(Table):
         *finite("cash", "positions_value", "receivables", "equity", "realised_pnl", "unrealised_pnl"),
         Check(
             "cash + positions + receivables = equity",
-            (pl.col("cash") + pl.col("positions_value") + pl.col("receivables") - pl.col("equity")).abs()
-            < CENT,
+            lambda col: (
+                (col("cash") + col("positions_value") + col("receivables") - col("equity")).abs() < CENT
+            ),
         ),
         Check(
             "deposits + realised + unrealised + dividends = equity",
-            (
-                pl.col("deposits")
-                + pl.col("realised_pnl")
-                + pl.col("unrealised_pnl")
-                + pl.col("dividends")
-                - pl.col("equity")
-            ).abs()
-            < CENT,
+            lambda col: (
+                (
+                    col("deposits")
+                    + col("realised_pnl")
+                    + col("unrealised_pnl")
+                    + col("dividends")
+                    - col("equity")
+                ).abs()
+                < CENT
+            ),
         ),
     )
 
@@ -882,13 +920,13 @@ class Executions(Table):
     checks = (
         Check(
             "report is execution or commission",
-            pl.col("report").str.contains(r"^(execution|commission( \d+)?)$"),
+            lambda col: col("report").str.contains(r"^(execution|commission( \d+)?)$"),
         ),
         one_of("cause", "order", "manual", "assignment", "exercise", "lapse", "external"),
         one_of("side", "BUY", "SELL"),
         *finite("quantity", "price", "commission"),
-        Check("quantity >= 0", pl.col("quantity") >= 0),
-        Check("revision >= 1", pl.col("revision") >= 1),
+        Check("quantity >= 0", lambda col: col("quantity") >= 0),
+        Check("revision >= 1", lambda col: col("revision") >= 1),
     )
 
 
@@ -919,7 +957,10 @@ class Leases(Table):
     expires_at = Column(INSTANT, "when another holder may take it; at once after a release")
     known_at = Column(INSTANT, "when the row was written")
 
-    checks = (Check("token >= 1", pl.col("token") >= 1), Check("renewal >= 0", pl.col("renewal") >= 0))
+    checks = (
+        Check("token >= 1", lambda col: col("token") >= 1),
+        Check("renewal >= 0", lambda col: col("renewal") >= 0),
+    )
 
 
 class BrokerSnapshots(Table):

@@ -16,6 +16,7 @@ from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Field, Schema
 from deltalake.exceptions import TableNotFoundError
+from deltalake.schema import ArrayType, PrimitiveType
 
 from delta.contracts import TABLES, Table
 from delta.errors import (
@@ -26,6 +27,7 @@ from delta.errors import (
     suggestion,
     translating,
 )
+from delta.kinds import Kind
 from delta.whole_files import write_text
 
 MARKER = "lake.json"
@@ -181,9 +183,15 @@ def pruning_columns(table: type[Table]) -> tuple[str, ...]:
 
 def delta_schema(table: type[Table]) -> Schema:
     """Schema of a table as Delta keeps it; required columns are not null."""
-    arrow = Schema.from_arrow(table.schema())
-    columns = table.columns()
-    return Schema([Field(f.name, f.type, nullable=columns[f.name].optional) for f in arrow.fields])
+    return Schema(
+        [Field(name, _delta_type(one.kind), nullable=one.optional) for name, one in table.columns().items()]
+    )
+
+
+def _delta_type(kind: Kind) -> PrimitiveType | ArrayType:
+    if kind is Kind.STRINGS:
+        return ArrayType(PrimitiveType(Kind.STRING), contains_null=True)
+    return PrimitiveType(kind)
 
 
 def _refuse_other_schema(lake: Lake, table: type[Table], handle: DeltaTable) -> None:

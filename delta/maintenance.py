@@ -22,7 +22,7 @@ from delta.contracts import TABLES, Table
 from delta.errors import ConcurrentWriteError, translating
 from delta.lake import Lake, contract, open_table, remove_file
 from delta.manifest import referenced_versions
-from delta.writing import FILE_SIZE, commit_metadata, commit_time, writer_properties
+from delta.writing import FILE_SIZE, commit_metadata, writer_properties
 
 SMALL_FILES = 16
 """Files of a table below the target size from which compaction pays."""
@@ -134,7 +134,7 @@ def _open(lake: Lake, table: type[Table]) -> DeltaTable:
 def _compact(lake: Lake, table: type[Table]) -> int:
     for attempt in range(ATTEMPTS):
         handle = _open(lake, table)
-        at = max(datetime.now(UTC), commit_time(handle.history(1)[0]) + timedelta(microseconds=1))
+        at = max(datetime.now(UTC), log.commit_time(handle.history(1)[0]) + timedelta(microseconds=1))
         properties = CommitProperties(
             custom_metadata=commit_metadata("compaction", at),
             # No retry inside: a commit that lands after a later one would carry an earlier time.
@@ -191,7 +191,7 @@ def _paths(
     for version, actions in log.commits(lake, table):
         live = (live - _named(actions, "remove")) | _named(actions, "add")
         committed |= live
-        if version in needed or version >= newest or commit_time(log.info(actions)) >= since:
+        if version in needed or version >= newest or log.commit_time(log.info(actions)) >= since:
             kept |= live
     return committed, kept
 

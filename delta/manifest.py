@@ -13,7 +13,8 @@ import polars as pl
 
 from delta.contracts import Runs
 from delta.lake import Lake
-from delta.reading import ABSENT, Pins, read
+from delta.reading import Pins, read
+from delta.versions import ABSENT
 from delta.writing import Commit, Provenance, write
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from delta.contracts import Table
 from delta.lake import Lake, contract, open_table
-from delta.reading import ABSENT, resolve
+from delta.versions import ABSENT, resolve
 
 
 def with_files(

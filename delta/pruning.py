@@ -39,7 +39,7 @@ class File(NamedTuple):
 
 def scan(lake: Lake, handle: DeltaTable, table: type[Table], scope: Scope) -> pl.LazyFrame:
     """Rows of a version that lie in a scope; other files than those near it are not opened."""
-    if not is_plain(handle):
+    if not is_plain(lake, handle):
         return pl.scan_delta(handle).filter(scope.rows)
     files = files_near(lake, handle, table, scope)
     if not files:
@@ -70,9 +70,12 @@ def files_near(lake: Lake, handle: DeltaTable, table: type[Table], scope: Scope)
     return [File(f"{folder}/{path}", rows, inside) for path, rows, inside, out in told.iter_rows() if not out]
 
 
-def is_plain(handle: DeltaTable) -> bool:
-    """Whether the rows of a version are those of its files, without anything that marks some as deleted."""
-    return handle.protocol().min_reader_version == PLAIN
+def is_plain(lake: Lake, handle: DeltaTable) -> bool:
+    """Whether the rows of a version are those of files in a folder, with nothing that says otherwise.
+
+    Tables of other readers may mark rows as deleted, or name columns in another way.
+    """
+    return lake.path is not None and handle.protocol().min_reader_version == PLAIN
 
 
 def scan_files(lake: Lake, addresses: list[str]) -> pl.LazyFrame:

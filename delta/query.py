@@ -8,14 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import polars as pl
 from deltalake import QueryBuilder
 
 from delta.contracts import TABLES
 from delta.errors import QueryError, suggestion
-from delta.lake import Lake, contract, open_table
-from delta.reading import ABSENT, resolve
+from delta.handles import handle_at
+from delta.kinds import Kind
+from delta.lake import Lake, contract
+from delta.versions import ABSENT, resolve
+
+if TYPE_CHECKING:
+    import polars as pl
+    from arro3.core import Table as ArrowTable
 
 READING = ("select", "with", "values", "describe")
 SESSION = {"datafusion.sql_parser.enable_ident_normalization": "true"}
@@ -24,14 +30,14 @@ EXPLAINING = ("explain", "analyze", "verbose")
 _QUOTED_OR_COMMENT = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _AT = re.compile(r"\b([a-z_]+)@(\d+)\b", re.IGNORECASE)
 _NAME = re.compile(r"\b([a-z_]+?)(?:_v(\d+))?\b", re.IGNORECASE)
-_ARROW: dict[type[pl.DataType], str] = {
-    pl.String: "Utf8View",
-    pl.Int64: "Int64",
-    pl.Float64: "Float64",
-    pl.Boolean: "Boolean",
-    pl.Date: "Date32",
-    pl.Datetime: 'Timestamp(Microsecond, Some("UTC"))',
-    pl.List: "List(Utf8)",
+_ARROW = {
+    Kind.STRING: "Utf8View",
+    Kind.INTEGER: "Int64",
+    Kind.NUMBER: "Float64",
+    Kind.BOOLEAN: "Boolean",
+    Kind.DATE: "Date32",
+    Kind.INSTANT: 'Timestamp(Microsecond, Some("UTC"))',
+    Kind.STRINGS: "List(Utf8)",
 }
 _MISSING_TABLE = re.compile(r"table '(?:\w+\.)*([^'.]+)' not found")
 _NO_FUNCTION = re.compile(r"No function matches the given name and argument types '([^']+)'")
@@ -48,7 +54,17 @@ def sql(
     as_of: int | datetime | None = None,
     versions: Mapping[str, int | tuple[int, ...]] | None = None,
 ) -> pl.DataFrame:
-    """Answer of one SELECT over the tables of a lake.
+    """Answer of one SELECT over the tables of a lake as a frame; see :func:`ask`."""
+    return frame_of(ask(lake, statement, as_of, versions))
+
+
+def ask(
+    lake: Lake,
+    statement: str,
+    as_of: int | datetime | None = None,
+    versions: Mapping[str, int | tuple[int, ...]] | None = None,
+) -> ArrowTable:
+    """Answer of one SELECT over the tables of a lake, as the engine gives it.
 
     Parameters
     ----------
@@ -62,6 +78,11 @@ def sql(
     versions : mapping of str to int or tuple of int, optional
         Version of a table, or several: then each can be used as ``name_v<version>``, and the plain name
         means ``as_of``.
+
+    Returns
+    -------
+    arro3.core.Table
+        Its columns have distinct names.
 
     Raises
     ------
@@ -82,8 +103,23 @@ def sql(
         raise
     except Exception as error:  # the engine raises a bare Exception for what fails while it runs
         raise QueryError(_explained(str(error), plain)) from error
-    names = _distinct(answer.column_names)
-    return _tidy(pl.DataFrame(answer.rename_columns(names)))
+    named = answer.rename_columns(_distinct(answer.column_names))
+    _refuse_intervals(named)
+    return named
+
+
+def frame_of(answer: ArrowTable) -> pl.DataFrame:
+    """An answer in the types of the lake: no unsigned or small integers, no nanoseconds."""
+    import polars as pl  # noqa: PLC0415 - an answer that is only printed needs none
+
+    frame = pl.DataFrame(answer)
+    casts = []
+    for name, dtype in frame.schema.items():
+        if isinstance(dtype, pl.Datetime) and dtype.time_unit != "us":
+            casts.append(pl.col(name).cast(pl.Datetime("us", dtype.time_zone)))
+        elif dtype.is_integer() and dtype != pl.Int64:
+            casts.append(pl.col(name).cast(pl.Int64))
+    return frame.with_columns(casts)
 
 
 def _tables(
@@ -104,16 +140,15 @@ def _tables(
 
 
 def _register(builder: QueryBuilder, lake: Lake, alias: str, name: str, version: int) -> None:
-    handle = open_table(lake, contract(name), version) if version != ABSENT else None
+    handle = handle_at(lake, contract(name), version) if version != ABSENT else None
     if handle is not None:
         builder.register(alias, handle)
     else:
-        columns = (f'{_null(dtype)} AS "{column}"' for column, dtype in contract(name).schema().items())
+        columns = (
+            f"arrow_cast(NULL, '{_ARROW[column.kind]}') AS \"{column_name}\""
+            for column_name, column in contract(name).columns().items()
+        )
         builder.execute(f"CREATE VIEW {alias} AS SELECT {', '.join(columns)} WHERE false")
-
-
-def _null(dtype: pl.DataType) -> str:
-    return f"arrow_cast(NULL, '{_ARROW[type(dtype)]}')"
 
 
 def _refuse_writing(plain: str) -> None:
@@ -165,12 +200,11 @@ def _distinct(names: list[str]) -> list[str]:
     return result
 
 
-def _tidy(answer: pl.DataFrame) -> pl.DataFrame:
-    """Types as the lake uses them: no unsigned or small integers, no nanoseconds."""
-    casts = []
-    for name, dtype in answer.schema.items():
-        if isinstance(dtype, pl.Datetime) and dtype.time_unit != "us":
-            casts.append(pl.col(name).cast(pl.Datetime("us", dtype.time_zone)))
-        elif dtype.is_integer() and dtype != pl.Int64:
-            casts.append(pl.col(name).cast(pl.Int64))
-    return answer.with_columns(casts)
+def _refuse_intervals(answer: ArrowTable) -> None:
+    """Neither Python nor a frame has a value for them: asked for one, the libraries abort the program."""
+    for name, dtype in zip(answer.column_names, answer.schema.types, strict=True):
+        if "Interval(" in str(dtype):  # also inside of lists and structs
+            raise QueryError(
+                f"{name} is an interval of months, days and time, which is no plain value; "
+                "make it text with arrow_cast(..., 'Utf8')"
+            )

@@ -1,8 +1,6 @@
 """Reading: every frame comes from one version of a table, and a time is resolved to versions first.
 
-A time T means, for each table, the newest version whose own commit time is not after T. Commit times are
-those that writers put into the commit, never the times of files: copying a lake or restoring a backup
-changes nothing. Before its first commit a table reads as empty (version -1).
+Before its first commit a table reads as empty (version -1).
 """
 
 from __future__ import annotations
@@ -21,14 +19,10 @@ from delta.handles import handle_at, newest_handle
 from delta.lake import Lake, contract
 from delta.pruning import is_plain, scan, scan_files
 from delta.scope import Scope
-from delta.writing import commit_time
+from delta.versions import ABSENT, resolve
 
 Where = pl.Expr | Mapping[str, Any]
 """Rows wanted: an expression, or column to value, list of values or range."""
-
-ABSENT = -1
-"""Version of a table that does not exist yet: it reads as an empty frame of its schema."""
-COMMITS_LOOKED_AT_FIRST = 64
 
 
 @dataclass(frozen=True)
@@ -109,37 +103,15 @@ def pin(lake: Lake, tables: Iterable[type[Table] | str], as_of: int | datetime |
     return Pins(lake, {contract(table).name: resolve(lake, table, as_of) for table in tables})
 
 
-def resolve(lake: Lake, table: type[Table] | str, as_of: int | datetime | None = None) -> int:
-    """Version of a table at a version, a time or now; -1 where the table does not exist by then.
-
-    Raises
-    ------
-    UnknownVersionError
-        The table has no such version, or the time has no zone.
-    """
-    known = contract(table)
-    if isinstance(as_of, datetime):
-        _refuse_naive(as_of)
-    handle = newest_handle(lake, known)
-    newest = ABSENT if handle is None else handle.version()
-    if as_of is None:
-        return newest
-    if isinstance(as_of, datetime):
-        return ABSENT if handle is None else _version_at(handle, as_of)
-    if not ABSENT <= as_of <= newest:
-        has = f"versions 0 to {newest}" if newest >= 0 else "no version yet"
-        raise UnknownVersionError(f"{known.name} has no version {as_of}; it has {has}")
-    return as_of
-
-
 def _rows(lake: Lake, table: type[Table], handle: DeltaTable, where: Where | None) -> pl.LazyFrame:
     if isinstance(where, Mapping):
         if any(values in ([], set()) for values in where.values()):
             return pl.LazyFrame(schema=table.schema())
         return scan(lake, handle, table, Scope.wanted(table, where))
     files = handle.file_uris()
-    # Statistics tell files apart: they are of no use where all are wanted, or where there is one.
-    by_files = files and is_plain(handle) and (where is None or len(files) == 1)
+    # Statistics tell files apart: they are of no use where all are wanted, or where there is one. Without
+    # them a read takes half the time, and polars does not import pyarrow, which outlasts most commands.
+    by_files = files and is_plain(lake, handle) and (where is None or len(files) == 1)
     rows = scan_files(lake, files) if by_files else pl.scan_delta(handle)
     return rows if where is None else rows.filter(where)
 
@@ -149,21 +121,3 @@ def _pinned(lake: Lake, table: type[Table], as_of: int | datetime | None) -> Del
         return newest_handle(lake, table)
     version = resolve(lake, table, as_of)
     return None if version == ABSENT else handle_at(lake, table, version)
-
-
-def _version_at(handle: DeltaTable, at: datetime) -> int:
-    """Newest version committed at or before a time; the log is read backwards, as far as needed."""
-    limit = COMMITS_LOOKED_AT_FIRST
-    while True:
-        infos = handle.history(limit)
-        for info in infos:
-            if commit_time(info) <= at:
-                return int(info["version"])
-        if len(infos) < limit:
-            return ABSENT
-        limit *= 8
-
-
-def _refuse_naive(at: datetime) -> None:
-    if at.tzinfo is None:
-        raise UnknownVersionError(f"{at} has no time zone; say which, such as {at.isoformat()}+00:00")

@@ -27,7 +27,9 @@ from delta.contracts import Table
 from delta.errors import ConcurrentWriteError, ReadBackError, translated
 from delta.existing_keys import existing_keys
 from delta.handles import keep, newest_handle
+from delta.kinds import Kind
 from delta.lake import Lake, create_table, open_table
+from delta.log import EPOCH, commit_time
 from delta.pruning import rows_in
 from delta.scope import Scope
 
@@ -39,8 +41,6 @@ FEW = 10_000
 """Rows up to which sorting by text costs less than making codes of it."""
 FILE_SIZE = 96 * 1024 * 1024
 """Bytes of a data file beyond which the next one is begun."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -296,12 +296,6 @@ class _Write:
             _sync_path(path)
 
 
-def commit_time(info: Mapping[str, Any]) -> datetime:
-    """Time of a commit by its writer's clock, never the time of a file."""
-    ours = info.get("desk", {}).get("at")
-    return _EPOCH + timedelta(microseconds=ours if ours is not None else info["timestamp"] * 1000)
-
-
 def commit_metadata(asset: str, at: datetime, **further: Any) -> dict[str, Any]:
     """Commit metadata of an operation that writes no rows, such as a compaction."""
     return {"desk": {"at": _microseconds(at), "asset": asset, **further}}
@@ -309,7 +303,7 @@ def commit_metadata(asset: str, at: datetime, **further: Any) -> dict[str, Any]:
 
 def writer_properties(table: type[Table]) -> WriterProperties:
     """How the files of a table are encoded."""
-    numbers = [name for name, column in table.columns().items() if column.dtype == pl.Float64]
+    numbers = [name for name, column in table.columns().items() if column.kind is Kind.NUMBER]
     return WriterProperties(
         compression=table.compression,
         compression_level=1 if table.compression == "ZSTD" else None,
@@ -335,8 +329,9 @@ def in_order(table: type[Table], rows: pl.DataFrame) -> pl.DataFrame:
         for name in table.sort
     }
     first, *rest = keys.values()
-    period = [] if table.period is None else [table.period]
-    order = rows.select(pl.arg_sort_by([first, *period, *rest], maintain_order=True)).to_series()
+    period = table.period()
+    keys_of = [first, *rest] if period is None else [first, period, *rest]
+    order = rows.select(pl.arg_sort_by(keys_of, maintain_order=True)).to_series()
     return rows if order.is_sorted() else rows[order]
 
 
@@ -360,4 +355,4 @@ def _now() -> datetime:
 
 
 def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    return (at - EPOCH) // timedelta(microseconds=1)

@@ -15,19 +15,16 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
+    # One for both: a validator is built for each field of each model whenever a program starts.
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse ``true`` where a number is asked for: pydantic would read it as 1."""
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
-            raise ValueError("must be a number, not true or false")
-        return value
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _number_is_no_date(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse a number where a date is asked for: pydantic would read it as seconds since 1970."""
+    def _nothing_is_taken_for_another_type(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse ``true`` for a number, and a number for a date: pydantic reads 1, and seconds since 1970."""
+        if not isinstance(value, int | float):
+            return value
         asked = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, int | float) and asked in (date, date | None):
+        if isinstance(value, bool) and asked in (int, float):
+            raise ValueError("must be a number, not true or false")
+        if asked in (date, date | None):
             raise ValueError("must be a date such as 2020-01-31")
         return value

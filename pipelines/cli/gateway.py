@@ -119,7 +119,7 @@ def state_folder(given: Path | None = None, config: DeskConfig | None = None) ->
     """Folder of a gateway's state: as given, else beside the lake, else in the current folder."""
     if given is not None:
         return given.absolute()
-    lake = (config or context.desk()).lake
+    lake = (config or context.desk(providers=False)).lake
     beside = Path() if "://" in lake else Path(lake).parent
     return (beside / FOLDER).absolute()
 

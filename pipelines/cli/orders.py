@@ -38,12 +38,13 @@ def orders(
         return
     from pipelines.cli.output import note, print_frame, print_json
     from pipelines.cli.times import day
-    from resources.books import known_book
     from resources.brokers.overview import order_overview
 
     lake = context.lake()
     if book is not None:
-        known_book(context.desk().books, lambda: lake, book, strategies=False)
+        from resources.books import known_book
+
+        known_book(context.books_folder(), lambda: lake, book, strategies=False)
     frame = order_overview(lake, book=book, session=day(session) if session else None, everything=everything)
     if as_json:
         print_json(frame)

@@ -11,12 +11,34 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import typer
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+class Listing(NamedTuple):
+    """Rows to print, as plain values.
+
+    Attributes
+    ----------
+    columns : sequence of str
+        Names of the columns.
+    numbers : sequence of bool
+        Columns that hold numbers, which a table aligns to the right.
+    height : int
+        Rows there are.
+    rows : iterable of sequences
+        The rows, gone through once.
+    """
+
+    columns: Sequence[str]
+    numbers: Sequence[bool]
+    height: int
+    rows: Iterable[Sequence[Any]]
 
 
 def note(message: str) -> None:
@@ -54,12 +76,21 @@ def print_frame(frame: pl.DataFrame, rows: int = 0) -> None:
     rows : int
         Show at most so many; 0: all.
     """
-    shown = frame.head(rows) if rows else frame
-    numbers = [dtype.is_numeric() for dtype in shown.dtypes]
-    print_table(shown.columns, shown.iter_rows(), right=numbers)
-    left = frame.height - shown.height
-    if left:
-        note(f"{left:,} more rows; --rows 0 shows all")
+    print_listing(listing(frame), rows)
+
+
+def listing(frame: pl.DataFrame) -> Listing:
+    """Frame as rows to print."""
+    numbers = [dtype.is_numeric() for dtype in frame.dtypes]
+    return Listing(frame.columns, numbers, frame.height, frame.iter_rows())
+
+
+def print_listing(listed: Listing, rows: int = 0) -> None:
+    """Rows as a table, at most so many of them; 0: all."""
+    shown = islice(listed.rows, rows) if rows else listed.rows
+    print_table(listed.columns, shown, right=listed.numbers)
+    if 0 < rows < listed.height:
+        note(f"{listed.height - rows:,} more rows; --rows 0 shows all")
 
 
 def print_table(

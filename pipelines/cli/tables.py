@@ -11,12 +11,14 @@ import typer
 
 from pipelines.cli import context
 from pipelines.cli.exits import InputError, RefusedError
-from pipelines.cli.forms import AsJson, FileForm, Form, Rows, print_frame_as
+from pipelines.cli.forms import AsJson, FileForm, Form, Rows, print_frame_as, print_listing_as
 
 if TYPE_CHECKING:
     import polars as pl
+    from arro3.core import Table as ArrowTable
 
     from delta.lake import Lake
+    from pipelines.cli.output import Listing
 
 app = typer.Typer()
 
@@ -45,17 +47,35 @@ def query(
 
     In the statement orders@12 is the table orders at version 12, beside orders itself.
     """
-    from delta.exporting import export_frame
-    from delta.query import sql
-    from pipelines.cli.output import note
+    from delta.query import ask, frame_of
+    from pipelines.cli.output import note, print_csv
 
     everywhere, named = _chosen(as_of, versions)
     text = sys.stdin.read() if statement == "-" else statement
-    answer = sql(context.lake(), text, everywhere, named)
+    answer = ask(context.lake(), text, everywhere, named)
     if to is not None:
-        note(f"{export_frame(answer, to):,} rows written to {to}")
-    else:
-        print_frame_as(answer, Form.JSON if as_json else form, rows)
+        from delta.exporting import export_frame
+
+        note(f"{export_frame(frame_of(answer), to):,} rows written to {to}")
+    elif form is Form.CSV and not as_json:
+        print_csv(frame_of(answer))
+    else:  # without a frame: importing polars takes longer than most answers do
+        print_listing_as(_listing(answer), as_json=as_json or form is Form.JSON, rows=rows)
+
+
+def _listing(answer: ArrowTable) -> Listing:
+    """Answer as rows to print."""
+    from arro3.core import DataType
+
+    from pipelines.cli.output import Listing
+
+    rows = (
+        row
+        for batch in answer.to_batches()
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    )
+    numbers = list(map(DataType.is_numeric, answer.schema.types))
+    return Listing(answer.column_names, numbers, answer.num_rows, rows)
 
 
 @app.command()
@@ -67,11 +87,19 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Show the commits of a table, newest first: when, which run, from which versions."""
-    from delta.history import history as commits
+    from delta.kinds import Kind
+    from delta.log import ENTRY, entries
+    from pipelines.cli.output import Listing
 
     lake = context.lake()
-    answer = _overview(lake) if table is None else commits(lake, table, limit)
-    print_frame_as(answer, Form.JSON if as_json else Form.TABLE, 0)
+    if table is None:
+        columns = ("table", *(name for name in ENTRY if name not in ("inputs", "config_hash")))
+        found = _newest(lake)
+    else:
+        columns, found = tuple(ENTRY), entries(lake, table, limit)
+    rows = [[entry[name] for name in columns] for entry in found]
+    numbers = [ENTRY.get(name) is Kind.INTEGER for name in columns]
+    print_listing_as(Listing(columns, numbers, len(rows), rows), as_json=as_json)
 
 
 @app.command()
@@ -83,7 +111,7 @@ def diff(
     rows: Rows = 100,
 ) -> None:
     """Show the rows that differ between two versions of a table, column by column."""
-    from delta.history import diff as differences
+    from delta.differences import diff as differences
     from pipelines.cli.output import note, print_frame, print_json
     from pipelines.cli.times import version_or_instant
 
@@ -164,16 +192,12 @@ def _chosen(
     return (instant(as_of) if as_of is not None else everywhere), fixed
 
 
-def _overview(lake: Lake) -> pl.DataFrame:
-    """Every table that exists, with its newest commit."""
-    import polars as pl
-
+def _newest(lake: Lake) -> list[dict[str, Any]]:
+    """Newest commit of every table that exists."""
     from delta.contracts import TABLES
-    from delta.history import HISTORY
-    from delta.history import history as commits
+    from delta.log import entries
 
-    newest = [commits(lake, name, 1).select(pl.lit(name).alias("table"), *HISTORY) for name in TABLES]
-    return pl.concat(newest).drop("inputs", "config_hash")
+    return [{"table": name, **entry} for name in TABLES for entry in entries(lake, name, 1)]
 
 
 def _by_column(answer: pl.DataFrame) -> pl.DataFrame:

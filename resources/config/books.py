@@ -117,8 +117,9 @@ def find_book(
     files = book_files(folder)
     for file in sorted(files, key=lambda file: default_name(file) != name):
         try:
-            if load_book(file, env, strategies=False).name == name:
-                return load_book(file, env, strategies=strategies)
+            found = load_book(file, env, strategies=False)
+            if found.name == name:
+                return load_book(file, env) if strategies else found
         except ConfigError:
             if default_name(file) == name:
                 raise

@@ -106,7 +106,7 @@ def _judged(
     table: type[Table], rows: pl.DataFrame, key: tuple[str, ...]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows in order, and findings on the others: a broken rule, or a key that came twice."""
-    checks = (*rules(table), Check("one row a key", pl.struct(key).is_first_distinct()))
+    checks = (*rules(table), Check("one row a key", lambda _: pl.struct(key).is_first_distinct()))
     broken = pl.coalesce(
         pl.when(check.holds.fill_null(value=True).not_()).then(pl.lit(check.rule)) for check in checks
     )

@@ -13,7 +13,7 @@ import pytest
 
 from .conftest import Desk
 from .shell import Shell
-from .test_cli_frame import HEAVY, LAKE, imported
+from .test_cli_frame import HEAVY, MEASURES, imported
 
 BOOK = """
 start = 2011-01-03
@@ -145,7 +145,7 @@ def test_scan_shows_what_a_run_would_find_not_the_benchmark(desk: Desk, lake: st
 def test_what_scan_imports(lake: str, book: str, tmp_path: Path) -> None:
     """Of TA-Lib and the calendars no pandas, and nothing that runs or draws."""
     found = imported(tmp_path, "--lake", lake, "scan", book, "--date", "2011-01-18")
-    assert found & HEAVY <= {*LAKE, "numpy", "talib"}
+    assert found & HEAVY <= {*MEASURES, "pyarrow", "talib"}  # polars reads several files through pyarrow
 
 
 def test_scan_of_a_book_whose_strategies_rest_finds_nothing(desk: Desk, lake: str, tmp_path: Path) -> None:

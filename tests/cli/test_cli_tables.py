@@ -11,9 +11,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from delta import Provenance, create_lake, history, write
+from delta import Provenance, create_lake, history, sql, write
 from delta.contracts import Halts
 from pipelines.cli.exits import InputError
+from pipelines.cli.output import print_frame, print_json
 from pipelines.cli.times import instant, table_versions, version_or_instant
 
 from .conftest import Desk
@@ -58,6 +59,31 @@ def test_query_in_every_form(desk: Desk, lake: Path) -> None:
     assert rows == [{"action": "halt", "reason": reason} for reason in ("first", "second", "third")]
     as_csv = desk("query", "-", "--as", "csv", stdin=QUERY).stdout
     assert list(csv.DictReader(io.StringIO(as_csv))) == rows
+
+
+TYPES = """
+select cast(1 as tinyint) tiny, cast(2 as bigint unsigned) large, 1.5 number, 'nan'::double nothing,
+  arrow_cast(1.25, 'Float32') small, arrow_cast(3, 'Decimal128(10,2)') exact, date '2020-01-01' day,
+  timestamp '2020-01-01 10:00:00.123456789' fine, time '10:11:12' clock, true yes, null as none, 'ä' text,
+  arrow_cast(timestamp '2020-01-01', 'Timestamp(Microsecond, Some("UTC"))') instant, [1, null] list,
+  timestamp '2020-01-02' - timestamp '2020-01-01' passed, arrow_cast('x', 'Dictionary(Int32, Utf8)') code,
+  named_struct('a', 1, 'b', 'x') nested, arrow_cast('x', 'Binary') bytes
+union all select tiny, large, null, null, null, null, null, null, null, null, null, null, null, [],
+  null, null, null, null from (select cast(4 as tinyint) tiny, cast(5 as bigint unsigned) large)
+"""
+
+
+def test_an_answer_is_printed_as_the_frame_of_it_would_be(
+    desk: Desk, lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = sql(create_lake(lake), TYPES)
+    table, as_json = desk("query", TYPES), desk("query", TYPES, "--json")
+    capsys.readouterr()
+    print_frame(frame)
+    assert table.stdout == capsys.readouterr().out
+    print_json(frame)
+    assert as_json.stdout == capsys.readouterr().out
+    assert len(json.loads(as_json.stdout)) == 2
 
 
 def test_a_long_answer_is_cut_and_says_so(desk: Desk, lake: Path) -> None:

@@ -127,6 +127,20 @@ def test_rows_and_columns_can_be_chosen(lake: delta.Lake) -> None:
     assert_frame_equal(read, frame.filter(wanted).select("close", "session"))
 
 
+def test_one_file_reads_as_it_reads_through_the_log(lake: delta.Lake) -> None:
+    rows = bars(3, 4).with_columns(flags=pl.Series([["a", "b"], [], ["c"]] * 4))
+    delta.write(lake, Bars, rows, None, BY)
+    assert len(data_files(lake, "bars")) == 1
+    uri = lake.table_uri("bars")
+    assert_frame_equal(delta.read(lake, Bars).collect(), pl.scan_delta(uri).collect())
+    for where in (pl.col("symbol") == "S0001", pl.col("close") < 0, pl.col("flags").list.len() == 2):
+        for columns in (None, ["known_at"]):
+            asked = pl.scan_delta(uri).filter(where).select(columns or pl.all())
+            assert_frame_equal(
+                delta.read(lake, Bars, where=where, columns=columns).collect(), asked.collect()
+            )
+
+
 def test_files_that_statistics_rule_out_are_not_opened(lake: delta.Lake) -> None:
     for day in days(6):
         delta.write(lake, Regimes, regimes("b", day), {"book": "b", "session": day}, BY)

@@ -77,6 +77,8 @@ MISTAKES = [
     ("-- only a comment", "an empty statement"),
     ("select 1; select 2", "more than one statement"),
     ("select * from regimes@9", "regimes has no version 9; it has versions 0 to 3"),
+    ("select interval '1 day' as wait", "wait is an interval of months, days and time"),
+    ("select [interval '1 day'] as waits", "waits is an interval of months, days and time"),
 ]
 
 

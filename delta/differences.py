@@ -1,55 +1,14 @@
-"""What happened to a table: its commits, and the rows that differ between two versions."""
+"""The rows of a table that differ between two of its versions."""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
-from delta.contracts import INSTANT, Table
+from delta.contracts import Table
 from delta.lake import Lake, contract, open_table
-from delta.reading import ABSENT, resolve
-from delta.writing import commit_time
-
-HISTORY = pl.Schema(
-    {
-        "version": pl.Int64(),
-        "committed_at": INSTANT,
-        "operation": pl.String(),
-        "asset": pl.String(),
-        "run_id": pl.String(),
-        "code_version": pl.String(),
-        "config_hash": pl.String(),
-        "scope": pl.String(),
-        "rows": pl.Int64(),
-        "inputs": pl.String(),
-    }
-)
-
-
-def history(lake: Lake, table: type[Table] | str, limit: int | None = None) -> pl.DataFrame:
-    """Commits of a table, newest first.
-
-    Parameters
-    ----------
-    lake : Lake
-        The lake.
-    table : type of Table or str
-        Table by contract or name.
-    limit : int, optional
-        Newest commits only.
-
-    Returns
-    -------
-    polars.DataFrame
-        version, committed_at (the writer's clock), operation, asset, run_id, code_version, config_hash,
-        scope, rows (written), inputs (table -> version, JSON). Empty for a table that does not exist.
-    """
-    handle = open_table(lake, contract(table))
-    infos = handle.history(limit) if handle is not None else []
-    return pl.DataFrame([_row(info) for info in infos], schema=HISTORY, orient="row")
+from delta.versions import ABSENT, resolve
 
 
 def diff(lake: Lake, table: type[Table] | str, a: int | datetime, b: int | datetime) -> pl.DataFrame:
@@ -79,23 +38,6 @@ def diff(lake: Lake, table: type[Table] | str, a: int | datetime, b: int | datet
     before = _rows(lake, known, files[0] - files[1])
     after = _rows(lake, known, files[1] - files[0])
     return _compare(known, before, after)
-
-
-def _row(info: dict[str, Any]) -> tuple[Any, ...]:
-    desk = info.get("desk", {})
-    inputs = desk.get("inputs")
-    return (
-        info["version"],
-        commit_time(info),
-        info.get("operation"),
-        desk.get("asset"),
-        desk.get("run_id"),
-        desk.get("code_version"),
-        desk.get("config_hash"),
-        desk.get("scope"),
-        desk.get("rows"),
-        json.dumps(inputs, sort_keys=True) if inputs is not None else None,
-    )
 
 
 def _rows(lake: Lake, table: type[Table], files: set[str]) -> pl.LazyFrame:

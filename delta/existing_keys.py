@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import polars as pl
 from deltalake import DeltaTable
 
 from delta.contracts import Table
 from delta.lake import Lake
+from delta.pruning import CUT
 from delta.scope import Scope
 
 PAIRS_MATCHED_ONE_BY_ONE = 200_000
@@ -56,11 +55,10 @@ def _candidates(files: pl.DataFrame, keys: pl.DataFrame) -> list[str]:
     statistics = files.select(
         "path",
         *(f"min.{name}" for name in known),
-        *(widened(pl.col(f"max.{name}"), keys.schema[name]) for name in known),
+        *(_widened(pl.col(f"max.{name}"), keys.schema[name]) for name in known),
     )
     return statistics.join(tried, how="cross").filter(*allowed)["path"].unique().to_list()
 
 
-def widened(maximum: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Greatest value of a file that its statistics allow: Delta cuts those of times to milliseconds."""
-    return maximum + timedelta(milliseconds=1) if isinstance(dtype, pl.Datetime) else maximum
+def _widened(maximum: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    return maximum + CUT if isinstance(dtype, pl.Datetime) else maximum

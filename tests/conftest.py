@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from _pytest.pathlib import ImportMode, import_path
+from _pytest.assertion import rewrite
 from hypothesis import settings
 
 from tests.dagster_storage import remember
@@ -43,22 +42,29 @@ LONGEST = (
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Let the workers share the work of rewriting the asserts, which takes longer than all other collecting.
 
-    Each begins with files of its own and keeps what it made, even where Python is told to write no bytecode;
+    Each begins with files of its own and keeps what it made, as pytest does where Python may write bytecode;
     the others then read it. Hardly anything that is made here is ever garbage, so that none is looked for.
     """
     worker, count = (os.environ.get(f"PYTEST_XDIST_WORKER{end}") for end in ("", "_COUNT"))
-    told, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     gc.disable()
     try:
         if worker and count and session.config.args == ["tests"]:
-            for file in sorted(ROOT.glob("tests/**/test_*.py"))[int(worker.removeprefix("gw")) :: int(count)]:
-                with contextlib.suppress(Exception, pytest.skip.Exception):  # told when it is collected
-                    import_path(file, mode=ImportMode.importlib, root=ROOT, consider_namespace_packages=False)
+            files = sorted(ROOT.glob("tests/**/test_*.py"))
+            for file in files[int(worker.removeprefix("gw")) :: int(count)]:
+                with contextlib.suppress(SyntaxError, OSError):  # told when it is collected
+                    _keep_rewritten(file, session.config)
         return (yield)
     finally:
-        sys.dont_write_bytecode = told
         gc.freeze()
         gc.enable()
+
+
+def _keep_rewritten(file: Path, config: pytest.Config) -> None:
+    kept = rewrite.get_cache_dir(file) / f"{file.stem}{rewrite.PYC_TAIL}"
+    if rewrite._read_pyc(file, kept) is None:
+        digest, code = rewrite._rewrite_test(file, config)
+        kept.parent.mkdir(exist_ok=True)
+        rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, digest, kept)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

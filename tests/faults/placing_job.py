@@ -10,8 +10,9 @@ from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["resources.brokers.session", "tests.brokers.world"])
+CONTEXT = multiprocessing.get_context("forkserver")
+"""Starts small processes that have the imports of these trials already."""
+CONTEXT.set_forkserver_preload(["resources.brokers.session", "tests.faults.placing_trials"])
 
 
 def work(folder: str, port: int, crash_at: str, patience: float) -> None:
@@ -41,7 +42,7 @@ def work(folder: str, port: int, crash_at: str, patience: float) -> None:
 
 def start(folder: Path, port: int, crash_at: str = "", patience: float = 10.0) -> BaseProcess:
     """Start the job."""
-    process = _CONTEXT.Process(target=work, args=(str(folder), port, crash_at, patience), daemon=True)
+    process = CONTEXT.Process(target=work, args=(str(folder), port, crash_at, patience), daemon=True)
     process.start()
     return process
 

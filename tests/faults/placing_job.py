@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -10,9 +9,7 @@ from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-CONTEXT = multiprocessing.get_context("forkserver")
-"""Starts small processes that have the imports of these trials already."""
-CONTEXT.set_forkserver_preload(["resources.brokers.session", "tests.faults.placing_trials"])
+from .forks import FORKS
 
 
 def work(folder: str, port: int, crash_at: str, patience: float) -> None:
@@ -42,7 +39,7 @@ def work(folder: str, port: int, crash_at: str, patience: float) -> None:
 
 def start(folder: Path, port: int, crash_at: str = "", patience: float = 10.0) -> BaseProcess:
     """Start the job."""
-    process = CONTEXT.Process(target=work, args=(str(folder), port, crash_at, patience), daemon=True)
+    process = FORKS.Process(target=work, args=(str(folder), port, crash_at, patience), daemon=True)
     process.start()
     return process
 

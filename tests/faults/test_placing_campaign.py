@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,13 +14,14 @@ from resources.brokers import crash
 from resources.gateway.service.faults import SCENARIOS
 from trading.placement import Intent, Ledger, PlacingPolicy, Step, View, next_steps, standings
 
-from .placing_job import CONTEXT
 from .placing_trials import FAULTS, OTHER_FAULTS, PROCESS_FAULTS, Result, campaign, side_by_side, summary
 
 TRIALS = int(os.environ.get("PLACING_TRIALS", "1000"))
 """Seeded trials of the campaign; more by the environment, or ``python -m tests.faults.placing_trials``."""
 WORKERS = 2 * (os.cpu_count() or 1)
-"""A trial mostly waits for what a fault holds back. They are small processes: each forks those it kills."""
+"""A trial mostly waits for what a fault holds back."""
+SMALL = multiprocessing.get_context("spawn")
+"""Processes with the imports of the trials alone: each forks those that it kills."""
 
 
 def told(results: Sequence[Result]) -> list[tuple[object, ...]]:
@@ -29,7 +31,7 @@ def told(results: Sequence[Result]) -> list[tuple[object, ...]]:
 
 @pytest.mark.slow
 def test_campaign_finds_nothing_twice_and_nothing_lost() -> None:
-    results = [one for part in side_by_side(range(1, TRIALS + 1), WORKERS, 25, CONTEXT) for one in part]
+    results = [one for part in side_by_side(range(1, TRIALS + 1), WORKERS, 25, SMALL) for one in part]
     found = summary(results)
     assert told(results) == []
     assert found["trials"] == TRIALS

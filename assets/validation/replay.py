@@ -30,7 +30,7 @@ from resources.gateway.process import Control
 from trading.book import BookConfig, config_hash
 from trading.journal import SCHEMAS, Journal
 from trading.matching import OrderState, RecordedMarket
-from trading.placement import ENDED, Intent, Ledger, PlacingPolicy, newest, standings
+from trading.placement import ENDED, Event, Intent, Ledger, PlacingPolicy, Standing, newest
 from trading.simulate import Inputs, simulate
 from trading.state import BookState, new_state
 from trading.window import SessionTimes
@@ -42,19 +42,33 @@ LOOKED_BACK = timedelta(days=5)
 
 @dataclass
 class RecentJournal(MemoryJournal):
-    """A journal in memory that hands out what may still change, as the lake's does."""
+    """A journal in memory that hands out what may still change, as the lake's does.
+
+    Attributes
+    ----------
+    standing : dict of str to Standing
+        Where every order stands, kept from event to event: a year has too many to fold them anew each time.
+    """
+
+    standing: dict[str, Standing] = field(default_factory=dict)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Add events; those of an order come in the order of their numbers."""
+        super().append(events)
+        for event in events:
+            before = self.standing.get(event.order_ref, Standing())
+            self.standing[event.order_ref] = before.after(event)
 
     def intents(self) -> list[Intent]:
         """Orders that go on, those of the last days, and the parents of both."""
         if not self.orders:
             return []
         since = self.orders[-1].session - LOOKED_BACK
-        standing = standings(self.events)
         kept = {
             intent.order_ref
             for intent in self.orders
             if intent.session >= since
-            or (intent.kind == "submit" and standing[intent.order_ref].state not in ENDED)
+            or (intent.kind == "submit" and self.standing[intent.order_ref].state not in ENDED)
         }
         chosen = [intent for intent in self.orders if intent.order_ref in kept]
         kept |= {ref for intent in chosen for ref in (intent.parent_ref, intent.target_ref) if ref}
@@ -158,7 +172,7 @@ class Replay:
         working = {order.order_ref for order in self.state.working}
         ended: dict[str, tuple[OrderState, str]] = {
             ref: ("CANCELLED", standing.message)
-            for ref, standing in standings(self.journal.events).items()
+            for ref, standing in self.journal.standing.items()
             if ref in working and standing.state in ENDED - {"FILLED"}
         }
         return RecordedMarket(self._rules.costs, executions, ended)

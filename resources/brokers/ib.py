@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import logging
 import math
 import weakref
@@ -595,20 +594,22 @@ class IBBroker:
             raise NoViewError(f"{what}: {error}") from error
 
     def _listen(self, ib: IB) -> None:
-        """Keep what looks tell as it is told."""
+        """Keep what looks tell as it is told, and let the library keep no trades of its own."""
         wrapper: Any = ib.wrapper
-        tell_open, tell_completed = wrapper.openOrder, wrapper.completedOrder
+        client: Any = ib.client
 
         def open_order(number: int, contract: Contract, order: Any, state: Any) -> None:
-            self._opens.append((contract, copy.copy(order), state.status))
-            tell_open(number, contract, order, state)
+            self._opens.append((contract, order, state.status))
+            client.updateReqId(number + 1)  # an id below an order's is not the next one
 
         def completed_order(contract: Contract, order: Any, state: Any) -> None:
             self._completed.append((contract, order, state))
-            if "completedOrders" in wrapper._results:
-                tell_completed(contract, order, state)
+
+        def order_status(*_: Any) -> None:
+            """Looks have the status of every order; this message alone proves nothing."""
 
         wrapper.openOrder, wrapper.completedOrder = open_order, completed_order
+        wrapper.orderStatus = order_status
 
     def _hear_error(self, number: int, code: int, text: str, _: Any) -> None:
         self.codes.append((number, code, text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -10,8 +9,7 @@ from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["resources.brokers.session", "tests.brokers.world"])
+from .forks import FORKS
 
 
 def work(folder: str, port: int, crash_at: str, patience: float) -> None:
@@ -41,7 +39,7 @@ def work(folder: str, port: int, crash_at: str, patience: float) -> None:
 
 def start(folder: Path, port: int, crash_at: str = "", patience: float = 10.0) -> BaseProcess:
     """Start the job."""
-    process = _CONTEXT.Process(target=work, args=(str(folder), port, crash_at, patience), daemon=True)
+    process = FORKS.Process(target=work, args=(str(folder), port, crash_at, patience), daemon=True)
     process.start()
     return process
 

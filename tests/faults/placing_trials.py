@@ -17,10 +17,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
@@ -170,22 +172,23 @@ class Trial:
         await self.do("login")
         if self.random.random() < 0.8:
             await self.do("release")
-        await self._run()
-        await self.do("release")
+        over = await self._run_calmly()
+        freed = await self.do("release")
+        over = over and not (freed["delivered"] or freed["released"])
         if self.random.random() < 0.5:
             await self._move_prices()
-        await self._calm()
+            over = False
+        for _ in range(4):
+            over = over or await self._run_calmly()
         await self._reckon()
         self.result.seconds = time.monotonic() - began
         return self.result
 
-    async def _calm(self) -> None:
-        """Runs without faults; the last of them has nothing to do."""
-        for _ in range(4):
-            before = len(self.journal.events), len(self.journal.reports)
-            await self._run()
-            if (len(self.journal.events), len(self.journal.reports)) == before:
-                return
+    async def _run_calmly(self) -> bool:
+        """A run without faults; whether it had nothing to do, as the last one of a trial must have."""
+        before = len(self.journal.events), len(self.journal.reports)
+        await self._run()
+        return (len(self.journal.events), len(self.journal.reports)) == before
 
     async def _run(
         self,
@@ -547,9 +550,13 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def _part(arguments: tuple[int, int]) -> list[Result]:
-    first, count = arguments
-    return campaign(range(first, first + count))
+def side_by_side(
+    seeds: range, processes: int, size: int, context: BaseContext | None = None
+) -> Iterator[list[Result]]:
+    """Trials in parts of so many, in several processes; the results of a part as it is done."""
+    parts = [seeds[place : place + size] for place in range(0, len(seeds), size)]
+    with ProcessPoolExecutor(processes, context) as pool:
+        yield from pool.map(campaign, parts)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -559,18 +566,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=1, help="first seed")
     parser.add_argument("--processes", type=int, default=4)
     chosen = parser.parse_args(arguments)
-    from concurrent.futures import ProcessPoolExecutor
-
-    last = chosen.first + chosen.trials
-    parts = [(seed, min(50, last - seed)) for seed in range(chosen.first, last, 50)]
     results: list[Result] = []
-    with ProcessPoolExecutor(chosen.processes) as pool:
-        for part in pool.map(_part, parts):
-            results += part
-            print(f"\r{len(results)} of {chosen.trials} trials", end="", file=sys.stderr, flush=True)
-            for result in part:
-                if result.violations:
-                    print(result.seed, result.faults, result.deaths, result.violations, flush=True)
+    seeds = range(chosen.first, chosen.first + chosen.trials)
+    for part in side_by_side(seeds, chosen.processes, 50):
+        results += part
+        print(f"\r{len(results)} of {chosen.trials} trials", end="", file=sys.stderr, flush=True)
+        for result in part:
+            if result.violations:
+                print(result.seed, result.faults, result.deaths, result.violations, flush=True)
     print(file=sys.stderr)
     for name, value in summary(results).items():
         print(f"{name}: {value}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -21,6 +20,8 @@ from pipelines.interrupts import interrupts_kept
 from tests.assets.walks import COMPARED, hashes, rows
 from tests.waiting import wait_until
 
+from .forks import FORKS
+
 BOOK = """
 start = 2004-10-01
 end = 2005-12-30
@@ -31,17 +32,12 @@ symbols = ["AAPL", "IBM", "MSFT"]
 NAME = "small"
 
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["dagster", "pydantic", "sqlalchemy", "typer"])
-"""What starts no threads, which a fork would lose."""
-
-
 class Run:
     """A backtest in a process of its own, forked from one that has read Dagster already."""
 
     def __init__(self, folder: Path) -> None:
         self.said = [folder / "output.txt", folder / "errors.txt"]
-        self.process = _FORKS.Process(target=_work, args=(str(folder), *map(str, self.said)), daemon=True)
+        self.process = FORKS.Process(target=_work, args=(str(folder), *map(str, self.said)), daemon=True)
         self.process.start()
 
     def alive(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,34 +14,25 @@ from resources.brokers import crash
 from resources.gateway.service.faults import SCENARIOS
 from trading.placement import Intent, Ledger, PlacingPolicy, Step, View, next_steps, standings
 
-from .placing_trials import FAULTS, OTHER_FAULTS, PROCESS_FAULTS, campaign, summary
+from .placing_trials import FAULTS, OTHER_FAULTS, PROCESS_FAULTS, Result, campaign, side_by_side, summary
 
 TRIALS = int(os.environ.get("PLACING_TRIALS", "1000"))
 """Seeded trials of the campaign; more by the environment, or ``python -m tests.faults.placing_trials``."""
-PART = 25
 WORKERS = 2 * (os.cpu_count() or 1)
-"""A trial mostly waits for what a fault holds back. They are small processes: each forks those it kills."""
+"""A trial mostly waits for what a fault holds back."""
+SMALL = multiprocessing.get_context("spawn")
+"""Processes with the imports of the trials alone: each forks those that it kills."""
 
 
-def run_part(first: int) -> list[object]:
-    """A part of the campaign, in a process of its own."""
-    return list(campaign(range(first, first + PART)))
-
-
-def told(results: Sequence[object]) -> list[tuple[object, ...]]:
+def told(results: Sequence[Result]) -> list[tuple[object, ...]]:
     """Trials that found something, with what reproduces them."""
-    return [
-        (one.seed, one.faults, one.deaths, one.violations)  # type: ignore[attr-defined]
-        for one in results
-        if one.violations  # type: ignore[attr-defined]
-    ]
+    return [(one.seed, one.faults, one.deaths, one.violations) for one in results if one.violations]
 
 
 @pytest.mark.slow
 def test_campaign_finds_nothing_twice_and_nothing_lost() -> None:
-    with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
-        results = [one for part in pool.map(run_part, range(1, TRIALS + 1, PART)) for one in part]
-    found = summary(results)  # type: ignore[arg-type]
+    results = [one for part in side_by_side(range(1, TRIALS + 1), WORKERS, 25, SMALL) for one in part]
+    found = summary(results)
     assert told(results) == []
     assert found["trials"] == TRIALS
     assert (found["duplicates"], found["lost fills"]) == (0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 ACCOUNT = "SIM000001"
@@ -12,6 +13,7 @@ ACCOUNT = "SIM000001"
 _DUST = 1e-9
 
 
+@cache
 def account_names(count: int) -> tuple[str, ...]:
     """Names of so many accounts, as they are called inside a gateway."""
     return tuple(f"SIM{number:06d}" for number in range(1, count + 1))

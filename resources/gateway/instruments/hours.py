@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,7 @@ _AROUND_THE_CLOCK = {
 }
 
 
+@lru_cache(1024)
 def _regular(day: date, hours: tuple[datetime, datetime] | None) -> str:
     if hours is None:
         return f"{day:%Y%m%d}:CLOSED"
@@ -69,5 +71,6 @@ def _weekday(day: date, opens: time, closes: time) -> str:
     return _span(day + _EVENING, opens, day, closes)
 
 
+@lru_cache(1024)
 def _span(first: date, opens: time, last: date, closes: time) -> str:
     return f"{first:%Y%m%d}:{opens:%H%M}-{last:%Y%m%d}:{closes:%H%M}"

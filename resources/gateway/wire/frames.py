@@ -19,7 +19,7 @@ class FrameError(ValueError):
 
 def pack(fields: Iterable[str]) -> bytes:
     """One frame with the given fields."""
-    payload = "".join(f"{field}\0" for field in fields).encode("utf-8", "surrogateescape")
+    payload = "\0".join((*fields, "")).encode("utf-8", "surrogateescape")
     return struct.pack(">I", len(payload)) + payload
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 Kind = Literal["text", "integer", "number", "flag", "size", "limit"]
 """What a field holds.
@@ -15,6 +16,8 @@ as the largest double when it is not set.
 
 UNSET_DOUBLE = 1.7976931348623157e308
 UNSET_INTEGER = 2147483647
+LARGEST = "1.7976931348623157E308"
+"""Text of the largest double."""
 DECIMAL_SIZES = 163
 
 _INTEGER = re.compile(r"[+-]?\d{1,19}(\.0+)?", re.ASCII)
@@ -28,16 +31,19 @@ class ValueSpellingError(ValueError):
 
 def spell(value: object, kind: Kind, version: int) -> str:
     """Text of one value as a gateway prints it: whole numbers without ``.0``, unset values empty."""
-    if value is None and kind != "flag":
-        return "1.7976931348623157E308" if kind == "limit" else ""
+    unset, spelled = spelling(kind, version)
+    return unset if value is None else spelled(value)
+
+
+def spelling(kind: Kind, version: int) -> tuple[str, Callable[[Any], str]]:
+    """How a version spells values of a kind: the text of unset ones, and the function for the others."""
     if kind == "text":
-        return str(value).replace("\0", "")
+        return "", _spell_text
     if kind == "flag":
-        return "1" if value else "0"
-    number = float(value)  # type: ignore[arg-type]
+        return "0", _spell_flag
     if kind == "integer" or (kind == "size" and version < DECIMAL_SIZES):
-        return str(int(number))
-    return _spell_number(number)
+        return "", _spell_integer
+    return LARGEST if kind == "limit" else "", _spell_number
 
 
 def read(text: str, kind: Kind) -> object:
@@ -48,28 +54,45 @@ def read(text: str, kind: Kind) -> object:
     ValueSpellingError
         When the text is not of the kind.
     """
-    if kind == "text":
-        return text
-    if kind == "flag":
-        if text.lower() not in _FLAGS:
-            raise ValueSpellingError(f"{text!r} is neither 0 nor 1")
-        return _FLAGS[text.lower()]
-    if text == "":
-        return None
-    return _read_integer(text) if kind == "integer" else _read_number(text)
+    return READERS[kind](text)
 
 
-def _spell_number(number: float) -> str:
+def _spell_text(value: object) -> str:
+    return str(value).replace("\0", "")
+
+
+def _spell_flag(value: object) -> str:
+    return "1" if value else "0"
+
+
+def _spell_integer(value: float | str) -> str:
+    return str(int(float(value)))
+
+
+def _spell_number(value: float | str) -> str:
+    number = float(value)
     if math.isinf(number):
         return "Infinite" if number > 0 else "-Infinite"
     if number == UNSET_DOUBLE:
-        return "1.7976931348623157E308"
+        return LARGEST
     if number == int(number) and abs(number) < 1e15:
         return str(int(number))
     return repr(number)
 
 
+def _read_text(text: str) -> str:
+    return text
+
+
+def _read_flag(text: str) -> bool:
+    if text.lower() not in _FLAGS:
+        raise ValueSpellingError(f"{text!r} is neither 0 nor 1")
+    return _FLAGS[text.lower()]
+
+
 def _read_integer(text: str) -> int | None:
+    if text == "":
+        return None
     if not _INTEGER.fullmatch(text):
         raise ValueSpellingError(f"{text!r} is not a whole number")
     value = int(text.partition(".")[0])
@@ -77,6 +100,8 @@ def _read_integer(text: str) -> int | None:
 
 
 def _read_number(text: str) -> float | None:
+    if text == "":
+        return None
     if text in {"Infinite", "Infinity"}:
         return math.inf
     if not _NUMBER.fullmatch(text):
@@ -85,3 +110,14 @@ def _read_number(text: str) -> float | None:
     if math.isinf(value):
         raise ValueSpellingError(f"{text!r} is out of range")
     return None if value == UNSET_DOUBLE else value
+
+
+READERS: Mapping[Kind, Callable[[str], object]] = {
+    "text": _read_text,
+    "flag": _read_flag,
+    "integer": _read_integer,
+    "number": _read_number,
+    "size": _read_number,
+    "limit": _read_number,
+}
+"""What reads the fields of a kind, see :func:`read`."""

@@ -47,7 +47,7 @@ def test_every_fault_of_the_gateway_is_in_the_campaign() -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_alone(name: str) -> None:
-    assert told(campaign([9001, 9002], forced=[name], death=None)) == []
+    assert told(campaign([9001], forced=[name], death=None)) == []
 
 
 @pytest.mark.parametrize("point", crash.POINTS)
@@ -86,8 +86,8 @@ class Naive:
 
 
 def test_the_campaign_can_fail() -> None:
-    results = campaign(range(9201, 9221), forced=["drop_before_ack"], decide=Naive)
+    results = campaign(range(9201, 9213), forced=["drop_before_ack"], decide=Naive)
     found = summary(results)
     assert found["duplicates"] > 0
     assert any("more than once" in text for one in results for text in one.violations)
-    assert summary(campaign(range(9201, 9221), forced=["drop_before_ack"]))["duplicates"] == 0
+    assert summary(campaign(range(9201, 9213), forced=["drop_before_ack"]))["duplicates"] == 0

@@ -111,7 +111,7 @@ def orders(draw) -> list[Order]:
     return found
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(orders=orders(), days=st.lists(st.tuples(bars(), bars()), min_size=1, max_size=4))
 def test_fills_equal_those_of_a_backtest(tmp_path_factory, orders, days):
     broker = broker_in(tmp_path_factory.mktemp("state"))

@@ -72,7 +72,7 @@ def started() -> Ledger:
     return ledger
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(events, max_size=40))
 def test_money_adds_up_to_the_cent_after_every_event(happenings: list[tuple]) -> None:
     ledger = started()
@@ -93,7 +93,7 @@ def test_money_adds_up_to_the_cent_after_every_event(happenings: list[tuple]) ->
             assert all(isinstance(value, int) for value in account.to_state().values())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(market_events, max_size=40))
 def test_units_and_costs_are_conserved(happenings: list[tuple]) -> None:
     ledger = started()
@@ -118,7 +118,7 @@ def test_units_and_costs_are_conserved(happenings: list[tuple]) -> None:
             assert position.low <= position.entry_price * (1 + 1e-9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(events, max_size=30), st.lists(st.integers(0, 30), max_size=3))
 def test_stopping_and_going_on_equals_never_having_stopped(happenings: list[tuple], stops: list[int]) -> None:
     straight, stopped = started(), started()

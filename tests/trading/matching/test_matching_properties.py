@@ -59,7 +59,7 @@ def scenarios(draw: st.DrawFn) -> tuple[list[Order], list[Bar | None]]:
     return orders, draw(st.lists(candles(), min_size=1, max_size=8))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(scenarios())
 def test_quantities_are_conserved_and_exits_never_exceed_entries(
     scenario: tuple[list[Order], list[Bar | None]],
@@ -93,7 +93,7 @@ def test_quantities_are_conserved_and_exits_never_exceed_entries(
             assert abs(order.filled - order.original) < 1e-6 or order.oca_group is not None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(scenarios())
 def test_protection_of_an_open_entry_covers_exactly_what_is_open(
     scenario: tuple[list[Order], list[Bar | None]],

@@ -21,21 +21,29 @@ settings.load_profile("desk")
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST = (
     "faults/test_placing_campaign.py",
-    "assets/test_backfill_equals_schedule.py",
-    "faults/test_interrupted_backtest.py",
     "integration/test_page_backfill.py",
-    "faults/test_placing_kills.py",
+    "assets/test_backfill_equals_schedule.py",
     "validation/test_gateway_equals_backfill.py",
     "integration/test_documents.py",
-    "faults/test_placing_ticks.py",
-    "trading/repair/test_repair_scores.py",
-    "validation/test_paper_book.py",
-    "faults/test_placing_bytes.py",
     "validation/test_whole_machinery.py",
+    "validation/test_paper_book.py",
+    "assets/test_concurrent_walks.py",
     "cli/test_cli_bad_input.py",
+    "faults/test_placing_kills.py",
+    "faults/test_interrupted_backtest.py",
+    "trading/repair/test_repair_scores.py",
     "trading/strategies/test_truncation.py",
+    "faults/test_placing_bytes.py",
+    "brokers/test_placing_codes.py",
+    "faults/test_placing_ticks.py",
 )
-"""Files that keep a worker busy for longest: they begin first, so that none is left alone in the end."""
+"""Files that keep a worker busy for longest: they begin first, so that none is left alone in the end.
+
+The campaign, the page, the kills and what is interrupted wait most of their time: they begin at different
+times, so that the processor has work all the time.
+"""
+SELDOM = 50_000
+"""New objects before a worker looks for garbage, as the program ``desk`` has it."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -56,6 +64,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(SELDOM)
         gc.enable()
 
 

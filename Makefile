@@ -29,7 +29,7 @@ demo: setup
 IN_MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print "TMPDIR=/dev/shm"}')
 
 test: setup
-	@$(IN_MEMORY) $(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+	@$(IN_MEMORY) $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 ui: setup
 	@$(BIN)/desk ui

@@ -42,8 +42,6 @@ LONGEST = (
 The campaign, the page, the kills and what is interrupted wait most of their time: they begin at different
 times, so that the processor has work all the time.
 """
-SELDOM = 50_000
-"""New objects before a worker looks for garbage, as the program ``desk`` has it."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -64,7 +62,6 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
         return (yield)
     finally:
         gc.freeze()
-        gc.set_threshold(SELDOM)
         gc.enable()
 
 
@@ -86,6 +83,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _quick_storage() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         remember(patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_storage_of_another_test() -> Iterator[None]:
+    """What Dagster loads asks the instance entered last, and one that a test never left may be gone by now."""
+    from dagster._core.storage.defs_state.base import set_defs_state_storage
+
+    with set_defs_state_storage(None):
         yield
 
 

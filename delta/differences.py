@@ -8,6 +8,7 @@ import polars as pl
 
 from delta.contracts import Table
 from delta.lake import Lake, contract, open_table
+from delta.pruning import scan_files
 from delta.versions import ABSENT, resolve
 
 
@@ -43,7 +44,7 @@ def diff(lake: Lake, table: type[Table] | str, a: int | datetime, b: int | datet
 def _rows(lake: Lake, table: type[Table], files: set[str]) -> pl.LazyFrame:
     if not files:
         return pl.LazyFrame(schema=table.schema())
-    return pl.scan_parquet(sorted(files), storage_options=lake.storage_options).select(*table.columns())
+    return scan_files(lake, sorted(files)).select(*table.columns())
 
 
 def _compare(table: type[Table], before: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from deltalake import DeltaTable
 
 from delta.contracts import Table
 from delta.lake import Lake
-from delta.pruning import CUT
+from delta.pruning import CUT, scan_files
 from delta.scope import Scope
 
 PAIRS_MATCHED_ONE_BY_ONE = 200_000
@@ -27,7 +27,7 @@ def existing_keys(
     if not paths:
         return keys.clear()
     columns = dict.fromkeys((*table.key, *(scope.columns if scope else ())))
-    held = pl.scan_parquet(paths, storage_options=lake.storage_options).select(*columns)
+    held = scan_files(lake, paths).select(*columns)
     if scope is not None:
         held = held.filter(~scope.rows)
     ranges = keys.select(pl.all().min().name.prefix("min."), pl.all().max().name.prefix("max.")).row(

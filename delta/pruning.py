@@ -56,12 +56,14 @@ def rows_in(lake: Lake, handle: DeltaTable, table: type[Table], scope: Scope) ->
     """Number of rows of a version that lie in a scope.
 
     Files that lie wholly inside of it, as nearly all do, count by their statistics; only those that are cut
-    by it are read.
+    by it are read. In a table that is not plain they do not tell: its rows are counted.
     """
+    if not is_plain(lake, handle):
+        return _count(scan(lake, handle, table, scope)) if handle.count() else 0
     files = files_near(lake, handle, table, scope)
     cut = [file.address for file in files if not file.inside]
-    read = scan_files(lake, cut).filter(scope.rows).select(pl.len()).collect().item() if cut else 0
-    return sum(file.rows for file in files if file.inside) + int(read)
+    read = _count(scan_files(lake, cut).filter(scope.rows)) if cut else 0
+    return sum(file.rows for file in files if file.inside) + read
 
 
 def files_near(lake: Lake, handle: DeltaTable, table: type[Table], scope: Scope) -> list[File]:
@@ -89,8 +91,12 @@ def is_plain(lake: Lake, handle: DeltaTable) -> bool:
 
 
 def scan_files(lake: Lake, addresses: list[str]) -> pl.LazyFrame:
-    """Rows of files of a plain table."""
+    """Rows of data files of a table, all that they hold."""
     return pl.scan_parquet(addresses, storage_options=lake.storage_options)
+
+
+def _count(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect().item())
 
 
 def _side(

@@ -10,14 +10,15 @@ from typing import Any
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable, TableFeatures
 from hypothesis import given
 from hypothesis import strategies as st
-from lake_rows import BY, KNOWN, MONDAY, data_files, days, order_events
+from lake_rows import BY, KNOWN, MONDAY, data_files, days, order_events, regimes
 from polars.testing import assert_frame_equal
 
 import delta
 from delta import maintenance
-from delta.contracts import OrderEvents
+from delta.contracts import OrderEvents, Regimes
 
 BOOKS = ("a", "b", "long" * 20 + "a", "long" * 20 + "b")
 DAYS = days(9)
@@ -96,6 +97,19 @@ def test_files_that_hold_nothing_wanted_are_not_opened(lake: delta.Lake) -> None
     assert delta.read(lake, OrderEvents, where={"session": DAYS[1]}).collect().height == 1
     assert delta.read(lake, OrderEvents, where={"session": DAYS[5]}).collect().is_empty()
     assert delta.read(lake, OrderEvents, where={"book": "b", "session": []}).collect().is_empty()
+
+
+def test_a_table_for_other_readers_is_read_and_written_the_same(lake: delta.Lake) -> None:
+    for day in DAYS[:2]:
+        delta.write(lake, Regimes, regimes("b", day), {"book": "b", "session": day}, BY)
+    DeltaTable(lake.table_uri("regimes")).alter.add_feature(
+        TableFeatures.DeletionVectors, allow_protocol_versions_increase=True
+    )
+    commit = delta.write(lake, Regimes, regimes("b", DAYS[1], 0.7), {"book": "b", "session": DAYS[1]}, BY)
+    assert (commit.rows, commit.replaced) == (1, 1)
+    assert delta.write(lake, Regimes, regimes("b", []), {"book": "c"}, BY).version == commit.version
+    found = delta.read(lake, Regimes, where={"session": (DAYS[1], None)}).collect()
+    assert found["bull_points"].to_list() == [0.7]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -72,7 +73,8 @@ def conform(table: type[Table], frame: pl.DataFrame) -> pl.DataFrame:
     found = violations(table, frame)
     if found:
         raise ContractError(table.name, found)
-    return frame.select(*table.columns())
+    in_order = [*table.columns()]
+    return frame if frame.columns == in_order else frame.select(in_order)
 
 
 def violations(table: type[Table], frame: pl.DataFrame) -> tuple[Violation, ...]:
@@ -86,10 +88,14 @@ def violations(table: type[Table], frame: pl.DataFrame) -> tuple[Violation, ...]
 def rules(table: type[Table]) -> tuple[Check, ...]:
     """Rules for single rows: nulls, NaN, then the checks of the contract."""
     columns = table.columns()
-    required = (_not_null(name) for name, column in columns.items() if not column.optional)
+    required = (_not_null(name) for name in _required(table))
     elements = (_no_null_in(name) for name, column in columns.items() if column.kind is Kind.STRINGS)
     numbers = (_not_nan(name) for name, column in columns.items() if column.kind is Kind.NUMBER)
     return (*required, *elements, *numbers, *table.checks)
+
+
+def _required(table: type[Table]) -> list[str]:
+    return [name for name, column in table.columns().items() if not column.optional]
 
 
 def _not_null(name: str) -> Check:
@@ -106,6 +112,8 @@ def _not_nan(name: str) -> Check:
 
 def repeated_keys(table: type[Table], frame: pl.DataFrame) -> Iterator[Violation]:
     """Rows of a frame that share a key."""
+    if frame.height < 2:
+        return
     keys = frame.select(table.key)
     # Different hashes mean different keys, ten times faster; only equal ones need a look at the keys.
     if keys.hash_rows().n_unique() == keys.height:
@@ -134,14 +142,24 @@ def _structural(table: type[Table], frame: pl.DataFrame) -> Iterator[Violation]:
 
 
 def _broken_rows(table: type[Table], frame: pl.DataFrame) -> Iterator[Violation]:
-    checks = rules(table)
-    # Null counts as in order: required columns have a rule of their own.
-    counts = frame.select((~check.holds).sum().alias(str(i)) for i, check in enumerate(checks)).row(0)
-    for check, count in zip(checks, counts, strict=True):
+    nulls = frame.null_count().row(0, named=True)
+    further = _broken(table)  # type: ignore[arg-type]  # a class is hashable
+    counts = (
+        *(nulls[name] for name in _required(table)),
+        *(frame.select(further).row(0) if further else ()),
+    )
+    for check, count in zip(rules(table), counts, strict=True):
         if count:
             shown = dict.fromkeys((*table.key, *check.holds.meta.root_names()))
             first = frame.lazy().filter(~check.holds).head(SHOWN).select(*shown).collect()
             yield Violation(check.rule, int(count), tuple(first.to_dicts()))
+
+
+@cache
+def _broken(table: type[Table]) -> list[pl.Expr]:
+    """Number of rows that break each rule other than those on nulls, which counts as in order here."""
+    further = rules(table)[len(_required(table)) :]
+    return [(~check.holds).sum().alias(str(place)) for place, check in enumerate(further)]
 
 
 def _brief(value: Any) -> str:

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from delta.contracts import Table
 from delta.lake import Lake
-from delta.scope import Scope
+from delta.scope import Scope, Span
 
 PLAIN = 1
 """Reader version of tables whose files hold their rows and nothing else, as those that the desk creates."""
@@ -22,6 +22,10 @@ FIGURES = ("min", "max", "null_count")
 """What Delta keeps of the columns of a file."""
 CUT = timedelta(milliseconds=1)
 """Delta cuts the statistics of times to milliseconds, the greatest too."""
+
+
+Side = Literal["inside", "cut", "outside"]
+"""Where the rows of a file lie."""
 
 
 class File(NamedTuple):
@@ -71,15 +75,31 @@ def files_near(lake: Lake, handle: DeltaTable, table: type[Table], scope: Scope)
     files = pl.DataFrame(handle.get_add_actions(flatten=True))
     if files.is_empty():
         return []
-    wanted = ["path", "num_records", *(f"{figure}.{name}" for name in scope.spans for figure in FIGURES)]
-    known = files.select(name for name in wanted if name in files.columns).to_dict(as_series=False)
     folder = lake.table_uri(table.name)
-    sides = (_side(known, place, scope) for place in range(files.height))
+    paths, counts = files.get_column("path"), files.get_column("num_records")
     return [
         File(f"{folder}/{path}", rows, side == "inside")
-        for path, rows, side in zip(known["path"], known["num_records"], sides, strict=True)
+        for path, rows, side in zip(paths, counts, sides(files, scope.spans), strict=True)
         if side != "outside"
     ]
+
+
+def sides(files: pl.DataFrame, spans: Mapping[str, Span]) -> list[Side]:
+    """Whether all rows of a file lie within spans, or none does, as far as its statistics tell.
+
+    Parameters
+    ----------
+    files : polars.DataFrame
+        What Delta keeps of the files of a version, a row each.
+    spans : mapping of str to Span
+        Values wanted by column.
+    """
+    known = {
+        name: files.get_column(name).to_list()
+        for name in (f"{figure}.{column}" for column in spans for figure in FIGURES)
+        if name in files.columns
+    }
+    return [_side(known, place, spans) for place in range(files.height)]
 
 
 def is_plain(lake: Lake, handle: DeltaTable) -> bool:
@@ -99,12 +119,9 @@ def _count(rows: pl.LazyFrame) -> int:
     return int(rows.select(pl.len()).collect().item())
 
 
-def _side(
-    columns: Mapping[str, Sequence[Any]], place: int, scope: Scope
-) -> Literal["inside", "cut", "outside"]:
-    """Whether all rows of a file lie in a scope, or none does, as far as its statistics tell."""
+def _side(columns: Mapping[str, Sequence[Any]], place: int, spans: Mapping[str, Span]) -> Side:
     inside = True
-    for name, span in scope.spans.items():
+    for name, span in spans.items():
         least, greatest, nulls = (
             columns[key][place] if key in columns else None
             for key in (f"{figure}.{name}" for figure in FIGURES)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -63,8 +64,8 @@ def sessions(calendar: str, first: date, last: date) -> pl.DataFrame:
             f"calendar {calendar}: {first} .. {last} lies outside {EARLIEST} .. {LATEST}; correct the dates"
         )
     spans = range((first.year - EARLIEST.year) // SPAN, (last.year - EARLIEST.year) // SPAN + 1)
-    frame = pl.concat([_years(calendar, EARLIEST.year + SPAN * span) for span in spans])
-    return frame.filter(pl.col("session").is_between(first, last))
+    parts = [_part(*_years(calendar, EARLIEST.year + SPAN * span), first, last) for span in spans]
+    return parts[0] if len(parts) == 1 else pl.concat(parts)
 
 
 def session_closes(calendar: str, first: date, last: date) -> dict[date, datetime]:
@@ -190,9 +191,16 @@ def _nearest(calendar: str, frame: pl.DataFrame, at: int, day: date) -> date:
     return found
 
 
+def _part(frame: pl.DataFrame, days: Sequence[date], first: date, last: date) -> pl.DataFrame:
+    """Rows of a range: found in the ascending days, since a session asks dozens of times."""
+    begin = bisect_left(days, first)
+    return frame.slice(begin, bisect_right(days, last) - begin)
+
+
 @lru_cache(maxsize=64)
-def _years(calendar: str, first: int) -> pl.DataFrame:
-    return kept(calendar, first, partial(_built, calendar, first))
+def _years(calendar: str, first: int) -> tuple[pl.DataFrame, list[date]]:
+    frame = kept(calendar, first, partial(_built, calendar, first))
+    return frame, frame["session"].to_list()
 
 
 def _built(calendar: str, first: int) -> pl.DataFrame:

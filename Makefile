@@ -1,10 +1,10 @@
-# make demo | test | ui | lint | wheel | bench: each sets up .venv from requirements.lock first.
+# make demo | test | campaign | ui | lint | wheel | bench: each sets up .venv from requirements.lock first.
 SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test ui lint wheel bench clean
+.PHONY: setup demo test campaign ui lint wheel bench clean
 
 setup: $(VENV)/.ready
 
@@ -30,6 +30,10 @@ IN_MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000
 
 test: setup
 	@$(IN_MEMORY) $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+
+# Orders under faults and deaths of the job, a thousand seeded trials: what decides a landing plays them all.
+campaign: setup
+	@$(IN_MEMORY) $(BIN)/python -m tests.faults.placing_trials --trials 1000
 
 ui: setup
 	@$(BIN)/desk ui

@@ -19,6 +19,8 @@ settings.register_profile("desk", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parents[1]
+SELDOM = 50_000
+"""New objects before Python looks for garbage, as in the program itself."""
 LONGEST = (
     "faults/test_placing_campaign.py",
     "integration/test_page_backfill.py",
@@ -62,6 +64,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(SELDOM)
         gc.enable()
 
 

@@ -3,7 +3,8 @@
 A trial runs the job again and again against one gateway: first with faults in force and with deaths, then
 without, until the broker and the ledger must agree. What is compared is the gateway's own book.
 
-``python -m tests.faults.placing_trials --trials 10000`` runs many and prints what was found.
+``python -m tests.faults.placing_trials --trials 10000`` runs many and prints what was found; what lands has
+passed a thousand (``make campaign``), and every run of the tests plays some of them.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ SPACING = timedelta(seconds=0.02)
 RUN_LIMIT = 12.0
 """Seconds within which every run must end by itself."""
 KNOWN = ENDED | {"ACKED", "PARTIAL", "UNRESOLVED"}
+FAULTS_MET, ENDS_MET = 50, {"FILLED", "CANCELLED", "EXPIRED", "REJECTED", "UNRESOLVED"}
+"""What a campaign must at least have met to say something: more kinds of faults, and these ends of orders."""
 
 ORDER_FAULTS = (
     "order_lost", "drop_before_delivery", "drop_before_ack", "drop_after_ack", "order_swallowed",
@@ -550,6 +553,25 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
+def shortcomings(results: Sequence[Result]) -> list[str]:
+    """Why a campaign does not show what it is for; none where it does."""
+    found = summary(results)
+    wrong = [
+        f"trial {one.seed} ({', '.join(one.faults)}; deaths {one.deaths}): {'; '.join(one.violations)}"
+        for one in results
+        if one.violations
+    ]
+    wrong += [f"{name}: {found[name]}" for name in ("duplicates", "lost fills") if found[name]]
+    if found["deaths"] <= found["trials"] / 10:
+        wrong.append(f"only {found['deaths']} deaths in {found['trials']} trials; play more")
+    if found["faults"] <= FAULTS_MET:
+        wrong.append(f"only {found['faults']} kinds of faults; play more trials")
+    wrong += [
+        f"no order ended as {state}; play more trials" for state in sorted(ENDS_MET - found["states"].keys())
+    ]
+    return wrong
+
+
 def side_by_side(
     seeds: range, processes: int, size: int, context: BaseContext | None = None
 ) -> Iterator[list[Result]]:
@@ -570,14 +592,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seeds = range(chosen.first, chosen.first + chosen.trials)
     for part in side_by_side(seeds, chosen.processes, 50):
         results += part
-        print(f"\r{len(results)} of {chosen.trials} trials", end="", file=sys.stderr, flush=True)
-        for result in part:
-            if result.violations:
-                print(result.seed, result.faults, result.deaths, result.violations, flush=True)
-    print(file=sys.stderr)
+        end = "\r" if sys.stderr.isatty() and len(results) < chosen.trials else "\n"
+        print(f"{len(results)} of {chosen.trials} trials", end=end, file=sys.stderr, flush=True)
     for name, value in summary(results).items():
         print(f"{name}: {value}")
-    return int(any(result.violations for result in results))
+    wrong = shortcomings(results)
+    print(*wrong, sep="\n", file=sys.stderr, end="\n" if wrong else "")
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

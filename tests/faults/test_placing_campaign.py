@@ -14,10 +14,19 @@ from resources.brokers import crash
 from resources.gateway.service.faults import SCENARIOS
 from trading.placement import Intent, Ledger, PlacingPolicy, Step, View, next_steps, standings
 
-from .placing_trials import FAULTS, OTHER_FAULTS, PROCESS_FAULTS, Result, campaign, side_by_side, summary
+from .placing_trials import (
+    FAULTS,
+    OTHER_FAULTS,
+    PROCESS_FAULTS,
+    Result,
+    campaign,
+    shortcomings,
+    side_by_side,
+    summary,
+)
 
-TRIALS = int(os.environ.get("PLACING_TRIALS", "1000"))
-"""Seeded trials of the campaign; more by the environment, or ``python -m tests.faults.placing_trials``."""
+TRIALS = 200
+"""Seeded trials of every run of the tests; ``make campaign``, which decides what lands, plays a thousand."""
 WORKERS = 2 * (os.cpu_count() or 1)
 """A trial mostly waits for what a fault holds back."""
 SMALL = multiprocessing.get_context("spawn")
@@ -32,13 +41,8 @@ def told(results: Sequence[Result]) -> list[tuple[object, ...]]:
 @pytest.mark.slow
 def test_campaign_finds_nothing_twice_and_nothing_lost() -> None:
     results = [one for part in side_by_side(range(1, TRIALS + 1), WORKERS, 25, SMALL) for one in part]
-    found = summary(results)
-    assert told(results) == []
-    assert found["trials"] == TRIALS
-    assert (found["duplicates"], found["lost fills"]) == (0, 0)
-    assert found["deaths"] > TRIALS / 10, "the campaign kills the job"
-    assert found["faults"] > 50, "the campaign meets every kind of fault"
-    assert {"FILLED", "CANCELLED", "EXPIRED", "REJECTED", "UNRESOLVED"} <= set(found["states"])
+    assert len(results) == TRIALS
+    assert shortcomings(results) == []
 
 
 def test_every_fault_of_the_gateway_is_in_the_campaign() -> None:
@@ -87,7 +91,7 @@ class Naive:
 
 def test_the_campaign_can_fail() -> None:
     results = campaign(range(9201, 9213), forced=["drop_before_ack"], decide=Naive)
-    found = summary(results)
-    assert found["duplicates"] > 0
-    assert any("more than once" in text for one in results for text in one.violations)
+    wrong = shortcomings(results)
+    assert any(text.startswith("duplicates: ") for text in wrong)
+    assert any("more than once" in text for text in wrong)
     assert summary(campaign(range(9201, 9213), forced=["drop_before_ack"]))["duplicates"] == 0

@@ -68,14 +68,14 @@ def at_gateway(book: BookConfig) -> BookConfig:
 def progressed(lake: Lake, book: BookConfig) -> Progressed:
     """Last session that a book has decided, and those it can still go through."""
     last = (
-        read(lake, Portfolio, where=pl.col("book") == book.name, columns=["session"])
+        read(lake, Portfolio, where={"book": book.name}, columns=["session"])
         .select(pl.col("session").max())
         .collect()
         .item()
     )
     symbols = universe(book, read(lake, Instruments).collect())
     newest = (
-        read(lake, Bars, where=pl.col("symbol").is_in(symbols) & (pl.col("timeframe") == book.timeframe))
+        read(lake, Bars, where={"symbol": list(symbols), "timeframe": book.timeframe})
         .select(pl.col("session").max())
         .collect()
         .item()

@@ -55,11 +55,10 @@ def adjusted_series(
     pins = pin(lake, [Bars, CorporateActions, Instruments])
     instruments = newest(pins.read(Instruments).collect(), Instruments.key[:-1], known)
     symbol = symbol_of(instruments, name, as_of)
-    own = pl.col("symbol") == symbol
-    actions = standing(pins.read(CorporateActions, where=own).collect(), known)
+    actions = standing(pins.read(CorporateActions, where={"symbol": symbol}).collect(), known)
     parts = actions.filter(pl.col("action") == "spin_off")["new_symbol"].drop_nulls().to_list()
-    wanted = pl.col("symbol").is_in([symbol, *parts]) & (pl.col("timeframe") == timeframe)
-    rows = pins.read(Bars, where=wanted & (pl.col("session") <= as_of)).collect()
+    wanted = {"symbol": [symbol, *parts], "timeframe": timeframe, "session": (None, as_of)}
+    rows = pins.read(Bars, where=wanted).collect()
     return symbol, adjusted(newest(rows, Bars.key[:-1], known), actions, symbol, as_of, kind)
 
 
@@ -86,16 +85,16 @@ def bars_of(
     """
     pins = pin(lake, [Bars, Instruments])
     before = first - WEEK if timeframe == "1w" else first
-    own = (pl.col("symbol") == symbol) & pl.col("session").is_between(before, last)
+    own = {"symbol": symbol, "session": (before, last)}
     there = pins.read(Bars, where=own, columns=["timeframe"]).unique().collect()["timeframe"].to_list()
     shorter = [
         name for name in there if not SPANS[timeframe] % SPANS[name] and SPANS[name] <= SPANS[timeframe]
     ]
     source = max(shorter, key=SPANS.__getitem__, default=timeframe)
-    rows = pins.read(Bars, where=own & (pl.col("timeframe") == source)).collect()
+    rows = pins.read(Bars, where=own | {"timeframe": source}).collect()
     bars = newest(rows, Bars.key[:-1]).drop("known_at", "flags").sort("closes_at")
     if source != timeframe:
-        described = pins.read(Instruments, where=pl.col("symbol") == symbol, columns=["calendar"]).collect()
+        described = pins.read(Instruments, where={"symbol": symbol}, columns=["calendar"]).collect()
         calendar = described["calendar"][-1] if described.height else STOCKS
         hours = sessions(calendar, before - WEEK, last + WEEK)
         bars = resample(bars, timeframe, hours, zone=time_zone(calendar), until=until)

@@ -30,14 +30,15 @@ def trial_lake(lake: Lake, book: BookConfig, last: date, folder: Path) -> Lake:
     pins = pin(lake, [*MARKET_READS, *looks, Sessions])
     described = pins.read(Instruments).collect()
     symbols = universe(book, described)
-    mine = pl.col("symbol").is_in(symbols)
-    received = pins.read(CorporateActions, where=mine & (pl.col("ex_date") <= last)).collect()
+    mine = {"symbol": list(symbols)}
+    received = pins.read(CorporateActions, where=mine | {"ex_date": (None, last)}).collect()
+    bars = pins.read(Bars, where=mine | {"timeframe": book.timeframe}).collect()
     frames: Mapping[type[Table], pl.DataFrame] = {
-        Instruments: described.filter(mine),
+        Instruments: described.filter(pl.col("symbol").is_in(symbols)),
         CorporateActions: received,
-        Bars: _bars(pins.read(Bars, where=mine & (pl.col("timeframe") == book.timeframe)).collect(), last),
+        Bars: _bars(bars, last),
         Sessions: _hours(book, last),
-        **{table: pins.read(table, where=mine & (pl.col("session") <= last)).collect() for table in looks},
+        **{table: pins.read(table, where=mine | {"session": (None, last)}).collect() for table in looks},
     }
     made = create_lake(folder)
     for table, frame in frames.items():

@@ -115,7 +115,7 @@ def _decided(pins: Pins, book: str) -> tuple[date, date]:
     from delta.contracts import Portfolio
 
     first, last = (
-        pins.read(Portfolio, where=pl.col("book") == book, columns=["session"])
+        pins.read(Portfolio, where={"book": book}, columns=["session"])
         .select(pl.col("session").min().alias("first"), pl.col("session").max().alias("last"))
         .collect()
         .row(0)

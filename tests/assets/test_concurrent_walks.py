@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -36,45 +37,62 @@ from datetime import date
 import delta
 from tests.assets.walks import backfill
 from trading.book import BookConfig
-lake = delta.open_lake(sys.argv[1])
-book = BookConfig.model_validate(json.loads(sys.argv[2]))
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(int(sys.argv[3])):
-    try:
-        backfill(lake, book, date(2005, 1, 3), date(2005, 12, 30), sys.argv[4] + str(number))
-        print("done", flush=True)
-    except RuntimeError as error:
-        print(type(error).__name__ + ": " + str(error), flush=True)
+for line in sys.stdin:
+    uri, book, times, name = json.loads(line)
+    lake, config = delta.open_lake(uri), BookConfig.model_validate(book)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(times):
+        try:
+            backfill(lake, config, date(2005, 1, 3), date(2005, 12, 30), name + str(number))
+            print("done", flush=True)
+        except RuntimeError as error:
+            print(type(error).__name__ + ": " + str(error), flush=True)
 """
 
+Walkers = Sequence[subprocess.Popen[str]]
 
-def together(lake: Lake, books: Sequence[BookConfig], times: int) -> list[list[str]]:
+
+@pytest.fixture(scope="module")
+def walkers() -> Iterator[Walkers]:
+    """Two processes that walk books when they are told to."""
+    with ExitStack() as ended:
+        yield [
+            ended.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", WALKER],
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in range(2)
+        ]
+
+
+def together(walkers: Walkers, lake: Lake, books: Sequence[BookConfig], times: int) -> list[list[str]]:
     """What each of several processes said that walk books at the same time."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WALKER, lake.uri, book.model_dump_json(by_alias=True), str(times), name],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for book, name in zip(books, "ab", strict=True)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    said = []
-    for process in processes:
-        output, errors = process.communicate(timeout=120)
-        assert (process.returncode, errors) == (0, "")
-        said.append(output.splitlines())
-    return said
+    for process, book, name in zip(walkers, books, "ab", strict=True):
+        told(process, json.dumps([lake.uri, book.model_dump(mode="json", by_alias=True), times, name]))
+    for process in walkers:
+        assert line_of(process) == "ready"
+    for process in walkers:
+        told(process, "go")
+    return [[line_of(process) for _ in range(times)] for process in walkers]
+
+
+def told(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, f"the walker ended with {process.wait()}"
+    return line.rstrip("\n")
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +107,17 @@ def alone(sample_market: Market, tmp_path_factory: pytest.TempPathFactory) -> Ma
     return found
 
 
-def test_two_books(sample_copy: Market, alone: Mapping[str, Mapping[str, str]]) -> None:
-    said = together(sample_copy.lake, [ONE, OTHER], times=2)
+def test_two_books(walkers: Walkers, sample_copy: Market, alone: Mapping[str, Mapping[str, str]]) -> None:
+    said = together(walkers, sample_copy.lake, [ONE, OTHER], times=2)
     assert said == [["done"] * 2] * 2
     for config in (ONE, OTHER):
         assert hashes(sample_copy.lake, config.name) == alone[config.name]
 
 
-def test_one_book_twice(sample_copy: Market, alone: Mapping[str, Mapping[str, str]]) -> None:
-    said = list(chain.from_iterable(together(sample_copy.lake, [ONE, ONE], times=2)))
+def test_one_book_twice(
+    walkers: Walkers, sample_copy: Market, alone: Mapping[str, Mapping[str, str]]
+) -> None:
+    said = list(chain.from_iterable(together(walkers, sample_copy.lake, [ONE, ONE], times=2)))
     assert "done" in said
     for line in said:
         assert line == "done" or _one_clear_line(line), line
@@ -105,9 +125,9 @@ def test_one_book_twice(sample_copy: Market, alone: Mapping[str, Mapping[str, st
 
 
 def test_one_book_with_two_configurations(
-    sample_copy: Market, alone: Mapping[str, Mapping[str, str]]
+    walkers: Walkers, sample_copy: Market, alone: Mapping[str, Mapping[str, str]]
 ) -> None:
-    said = together(sample_copy.lake, [ONE, SMALLER], times=2)
+    said = together(walkers, sample_copy.lake, [ONE, SMALLER], times=2)
     for line in chain.from_iterable(said):
         assert line == "done" or _one_clear_line(line), line
     if {said[0][-1], said[1][-1]} != {"done"}:

@@ -18,6 +18,7 @@ import delta
 from assets.replay import replay
 from delta import Lake
 from delta.contracts import Bars
+from tests.cli.shell import Shell
 
 from .walks import days_of, rows
 
@@ -106,12 +107,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def backtest(folder: Path, name: str) -> tuple[Lake, dict[str, Any]]:
-    """Walk a book by the command; its lake and the report."""
+@pytest.fixture(scope="module")
+def dips(project: Path) -> tuple[Lake, dict[str, Any]]:
+    """A book walked by the installed program; its lake and the report."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("DESK_", "DAGSTER_"))}
     done = subprocess.run(
-        [str(PROGRAM), "backtest", "--book", name, "--json"],
-        cwd=folder,
+        [str(PROGRAM), "backtest", "--book", "dips", "--json"],
+        cwd=project,
         env=clean,
         capture_output=True,
         text=True,
@@ -119,17 +121,15 @@ def backtest(folder: Path, name: str) -> tuple[Lake, dict[str, Any]]:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    return delta.open_lake(folder / "lake"), json.loads(done.stdout)
-
-
-@pytest.fixture(scope="module")
-def dips(project: Path) -> tuple[Lake, dict[str, Any]]:
-    return backtest(project, "dips")
+    return delta.open_lake(project / "lake"), json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
 def rotation(project: Path) -> tuple[Lake, dict[str, Any]]:
-    return backtest(project, "rotation")
+    """A book walked by the program's entry function; its lake and the report."""
+    done = Shell(project).desk("backtest", "--book", "rotation", "--json")
+    assert (done.code, done.err) == (0, "")
+    return delta.open_lake(project / "lake"), json.loads(done.out)
 
 
 def test_entries_are_the_falls_of_the_bars(dips: tuple[Lake, dict[str, Any]]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import polars as pl
-
 from delta import Lake, Table, open_lake, pin, read
 from delta.contracts import Bars, CorporateActions, Instruments, Sessions
 from resources.gateway.market.prices import Hours, Tape
@@ -70,7 +68,7 @@ def bar_rows(lake: Lake, symbols: Sequence[str]) -> Iterable[dict[str, Any]]:
     """Bars of symbols, of each the row learned last."""
     key = ("symbol", "timeframe", "closes_at")
     frame = (
-        read(lake, Bars, where=pl.col("symbol").is_in(list(symbols)))
+        read(lake, Bars, where={"symbol": list(symbols)})
         .sort("known_at")
         .group_by(*key, maintain_order=True)
         .last()
@@ -87,9 +85,7 @@ def action_rows(lake: Lake) -> Rows:
 
 def session_hours(lake: Lake) -> dict[Any, Hours]:
     """Opening times by session."""
-    frame = read(lake, Sessions, where=pl.col("calendar") == CALENDAR).select(
-        "session", "opens_at", "closes_at"
-    )
+    frame = read(lake, Sessions, where={"calendar": CALENDAR}).select("session", "opens_at", "closes_at")
     return {
         session: Hours(opens_at, closes_at) for session, opens_at, closes_at in frame.collect().iter_rows()
     }

@@ -134,7 +134,7 @@ def _open(lake: Lake, table: type[Table]) -> DeltaTable:
 def _compact(lake: Lake, table: type[Table]) -> int:
     for attempt in range(ATTEMPTS):
         handle = _open(lake, table)
-        at = max(datetime.now(UTC), log.commit_time(handle.history(1)[0]) + timedelta(microseconds=1))
+        at = max(datetime.now(UTC), log.committed_at(lake, table, handle) + timedelta(microseconds=1))
         properties = CommitProperties(
             custom_metadata=commit_metadata("compaction", at),
             # No retry inside: a commit that lands after a later one would carry an earlier time.

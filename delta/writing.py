@@ -29,7 +29,7 @@ from delta.existing_keys import existing_keys
 from delta.handles import keep, newest_handle
 from delta.kinds import Kind
 from delta.lake import Lake, create_table, open_table
-from delta.log import EPOCH, commit_time
+from delta.log import EPOCH, committed_at
 from delta.pruning import rows_in
 from delta.scope import Scope
 
@@ -166,11 +166,13 @@ class _Write:
                 handle = self._handle()
             except CommitFailedError:  # another writer has just created the table
                 continue
-            self._refuse_existing_keys(handle)
             before, base = handle.count(), handle.version()
-            held = self._held(handle)
+            held = 0
+            if before:  # there is nothing to look at in a table that is new
+                self._refuse_existing_keys(handle)
+                held = self._held(handle)
             kept = before - held
-            at = max(_now(), commit_time(handle.history(1)[0]) + timedelta(microseconds=1))
+            at = max(_now(), committed_at(self.lake, self.table, handle) + timedelta(microseconds=1))
             try:
                 self._append_or_replace(handle, at, replaces=held > 0)
             except CommitFailedError:

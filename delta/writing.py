@@ -273,8 +273,9 @@ class _Write:
         found = self._held(handle) if scoped else after - kept
         if found != self.rows.height or after != kept + found:
             raise ReadBackError(
-                f"{self.where}: version {handle.version()} holds {found} rows of this write instead of "
-                f"{self.rows.height}; check the storage, then restore the version before"
+                f"{self.where}: version {handle.version()} holds {after} rows, {found} of this write; wanted "
+                f"are {kept + self.rows.height} and {self.rows.height}; check the storage, then restore the "
+                "version before"
             )
 
     def _sync(self, handle: DeltaTable) -> None:

@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 
 from delta.contracts import Table
 from delta.lake import Lake, open_table
+from delta.log import entry_name
 
 KEPT = 64
 """Handles kept at most; the one not used for longest goes first."""
@@ -109,7 +110,7 @@ def _keep(folder: Path, table: type[Table], handle: DeltaTable | None) -> DeltaT
 
 
 def _entry(folder: Path, version: int) -> Path:
-    return folder / "_delta_log" / f"{version:020d}.json"
+    return folder / entry_name(version)
 
 
 def _mark(folder: Path, version: int) -> Mark | None:

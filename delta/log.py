@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable
@@ -38,6 +37,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Commits are stamped with the microseconds since then."""
 
 
+def entry_name(version: int) -> str:
+    """Name, within the folder of a table, of the file that says what a version changed."""
+    return f"_delta_log/{version:020d}.json"
+
+
 def commits(lake: Lake, table: type[Table]) -> Iterator[tuple[int, list[Action]]]:
     """Every commit of a table from version 0 on, with its actions.
 
@@ -62,7 +66,8 @@ def commit_time(info: Mapping[str, Any]) -> datetime:
 def committed_at(lake: Lake, table: type[Table], handle: DeltaTable) -> datetime:
     """Commit time of the version of a handle: from its log entry, else as delta-rs tells it, much slower."""
     if lake.path is not None:
-        with suppress(FileNotFoundError), _file(lake.path, table.name, handle.version()).open("rb") as entry:
+        file = lake.path / table.name / entry_name(handle.version())
+        with suppress(FileNotFoundError), file.open("rb") as entry:
             for line in entry:
                 if b'"commitInfo"' in line:
                     return commit_time(info([json.loads(line)]))
@@ -119,9 +124,5 @@ def _entry(info: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(lake: Lake, name: str, version: int) -> str:
     if lake.path is not None:
-        return _file(lake.path, name, version).read_text(encoding="utf-8")
-    return remote_file(lake, f"{name}/_delta_log/{version:020d}.json").decode()
-
-
-def _file(lake: Path, name: str, version: int) -> Path:
-    return lake / name / "_delta_log" / f"{version:020d}.json"
+        return (lake.path / name / entry_name(version)).read_text(encoding="utf-8")
+    return remote_file(lake, f"{name}/{entry_name(version)}").decode()

@@ -22,8 +22,6 @@ FIGURES = ("min", "max", "null_count")
 """What Delta keeps of the columns of a file."""
 CUT = timedelta(milliseconds=1)
 """Delta cuts the statistics of times to milliseconds, the greatest too."""
-
-
 Side = Literal["inside", "cut", "outside"]
 """Where the rows of a file lie."""
 

@@ -19,8 +19,6 @@ settings.register_profile("desk", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("desk")
 
 ROOT = Path(__file__).resolve().parents[1]
-SELDOM = 50_000
-"""New objects before Python looks for garbage, as in the program itself."""
 LONGEST = (
     "faults/test_placing_campaign.py",
     "integration/test_page_backfill.py",
@@ -63,6 +61,8 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
                     _keep_rewritten(file, session.config)
         return (yield)
     finally:
+        from pipelines.cli.main import SELDOM
+
         gc.freeze()
         gc.set_threshold(SELDOM)
         gc.enable()

@@ -6,10 +6,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from datetime import date
 from itertools import chain
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -55,31 +55,40 @@ Walkers = Sequence[subprocess.Popen[str]]
 
 @pytest.fixture(scope="module")
 def walkers() -> Iterator[Walkers]:
-    """Two processes that walk books when they are told to."""
-    with ExitStack() as ended:
-        yield [
-            ended.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-c", WALKER],
-                    cwd=ROOT,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            for _ in range(2)
-        ]
+    """Two processes that walk books when they are told to, and say nothing else to the end."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", WALKER],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    yield processes
+    for process in processes:
+        output, errors = process.communicate(timeout=120)
+        assert (process.returncode, output, errors) == (0, "", "")
 
 
 def together(walkers: Walkers, lake: Lake, books: Sequence[BookConfig], times: int) -> list[list[str]]:
     """What each of several processes said that walk books at the same time."""
-    for process, book, name in zip(walkers, books, "ab", strict=True):
-        told(process, json.dumps([lake.uri, book.model_dump(mode="json", by_alias=True), times, name]))
-    for process in walkers:
-        assert line_of(process) == "ready"
-    for process in walkers:
-        told(process, "go")
-    return [[line_of(process) for _ in range(times)] for process in walkers]
+    late = [Timer(120, process.kill) for process in walkers]  # what hangs ends, and fails the test
+    for timer in late:
+        timer.start()
+    try:
+        for process, book, name in zip(walkers, books, "ab", strict=True):
+            told(process, json.dumps([lake.uri, book.model_dump(mode="json", by_alias=True), times, name]))
+        for process in walkers:
+            assert line_of(process) == "ready"
+        for process in walkers:
+            told(process, "go")
+        return [[line_of(process) for _ in range(times)] for process in walkers]
+    finally:
+        for timer in late:
+            timer.cancel()
 
 
 def told(process: subprocess.Popen[str], line: str) -> None:
@@ -91,7 +100,7 @@ def told(process: subprocess.Popen[str], line: str) -> None:
 def line_of(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line, f"the walker ended with {process.wait()}"
+    assert line, f"the walker ended with {process.wait()}: {process.stderr and process.stderr.read()}"
     return line.rstrip("\n")
 
 

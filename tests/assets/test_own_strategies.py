@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from datetime import date
@@ -18,7 +17,7 @@ import delta
 from assets.replay import replay
 from delta import Lake
 from delta.contracts import Bars
-from tests.cli.shell import Shell
+from tests.cli.shell import Shell, own_environment
 
 from .walks import days_of, rows
 
@@ -110,11 +109,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dips(project: Path) -> tuple[Lake, dict[str, Any]]:
     """A book walked by the installed program; its lake and the report."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DESK_", "DAGSTER_"))}
     done = subprocess.run(
         [str(PROGRAM), "backtest", "--book", "dips", "--json"],
         cwd=project,
-        env=clean,
+        env=own_environment(),
         capture_output=True,
         text=True,
         timeout=120,
@@ -129,7 +127,7 @@ def rotation(project: Path) -> tuple[Lake, dict[str, Any]]:
     """A book walked by the program's entry function; its lake and the report."""
     done = Shell(project).desk("backtest", "--book", "rotation", "--json")
     assert (done.code, done.err) == (0, "")
-    return delta.open_lake(project / "lake"), json.loads(done.out)
+    return delta.open_lake(project / "lake"), done.json
 
 
 def test_entries_are_the_falls_of_the_bars(dips: tuple[Lake, dict[str, Any]]) -> None:
